@@ -1,0 +1,102 @@
+// @ts-check
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import {
+  processStartTime,
+  removeProcessRecord,
+  signalProcess,
+  stopProcess,
+  writeProcessRecord,
+} from './process-records.mjs';
+
+/**
+ * A server process that this script started.
+ *
+ * @typedef {object} ServiceProcess
+ * @property {string} name
+ * @property {number} pid
+ * @property {Promise<{ code: number | null, signal: NodeJS.Signals | null }>} exited
+ * @property {() => boolean} hasExited
+ * @property {(signal?: NodeJS.Signals) => void} kill Sends a signal and does not wait.
+ * @property {() => Promise<boolean>} stop Waits until it is gone; false when it had to be killed.
+ * @property {() => string} lastLogLines The end of its log file, for an error message.
+ */
+
+/**
+ * Starts a server in a process group of its own: Ctrl-C in the terminal then reaches only our script,
+ * which stops the servers in their order. Its output goes to a file and not through a pipe, so that
+ * the server survives (and can be stopped properly later) when the script is killed.
+ *
+ * @param {object} options
+ * @param {string} options.name
+ * @param {string} options.command
+ * @param {string[]} options.args
+ * @param {string} options.logFile
+ * @param {string} options.runDir
+ * @param {number} options.order
+ * @param {NodeJS.Signals} [options.stopSignal]
+ * @param {number} [options.graceMs]
+ * @param {NodeJS.ProcessEnv} [options.env]
+ * @param {string} [options.cwd]
+ * @param {{ uid?: number, gid?: number }} [options.identity]
+ * @returns {Promise<ServiceProcess>}
+ */
+export async function startServiceProcess(options) {
+  const { name, runDir, order, logFile, stopSignal = 'SIGTERM', graceMs = 10_000 } = options;
+  mkdirSync(dirname(logFile), { recursive: true });
+  const output = openSync(logFile, 'a', 0o600);
+  const child = spawn(options.command, options.args, {
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    stdio: ['ignore', output, output],
+    detached: true,
+    ...options.identity,
+  });
+  closeSync(output);
+  let hasExited = false;
+  /** @type {ServiceProcess['exited']} */
+  const exited = new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      hasExited = true;
+      removeProcessRecord(runDir, name);
+      resolve({ code, signal });
+    });
+  });
+  await new Promise((resolve, reject) => {
+    child.once('spawn', () => resolve(undefined));
+    child.once('error', reject);
+  });
+  // The caller decides what keeps the script alive; a server must not.
+  child.unref();
+  const pid = /** @type {number} */ (child.pid);
+  const startedAt = processStartTime(pid) ?? '';
+  writeProcessRecord(runDir, { name, pid, order, stopSignal, graceMs });
+
+  return {
+    name,
+    pid,
+    exited,
+    hasExited: () => hasExited,
+    kill: (signal = 'SIGKILL') => signalProcess(pid, signal),
+    stop: async () => {
+      if (hasExited) return true;
+      const stoppedByItself = await stopProcess({ pid, startedAt, stopSignal, graceMs });
+      removeProcessRecord(runDir, name);
+      return stoppedByItself;
+    },
+    lastLogLines: () => lastLines(logFile),
+  };
+}
+
+/**
+ * @param {string} path
+ * @param {number} [count]
+ */
+export function lastLines(path, count = 8) {
+  try {
+    return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+  } catch {
+    return '';
+  }
+}
