@@ -1,0 +1,36 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import type { Clock } from './common/clock.js';
+import { type AppConfig, ConfigModule } from './config/index.js';
+import { AccessGuard } from './core/access-control/index.js';
+import { EventsModule } from './core/events/index.js';
+import { HealthModule } from './core/health/index.js';
+import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
+import { PrismaModule } from './infrastructure/database/prisma/index.js';
+import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
+import { MetricsModule } from './infrastructure/metrics/index.js';
+import { RedisModule } from './infrastructure/redis/index.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(config: AppConfig, logger: Logger, clock: Clock): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config, clock),
+        LoggingModule.forRoot(logger),
+        MetricsModule,
+        RedisModule,
+        PrismaModule,
+        HealthModule,
+        EventsModule,
+        RateLimiterModule,
+      ],
+      // In this order: the limit by address before any work on the token.
+      providers: [
+        { provide: APP_GUARD, useClass: HttpThrottlerGuard },
+        { provide: APP_GUARD, useClass: AccessGuard },
+      ],
+    };
+  }
+}

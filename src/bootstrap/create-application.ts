@@ -1,0 +1,100 @@
+import cookie from '@fastify/cookie';
+import cors from '@fastify/cors';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { AppModule } from '../app.module.js';
+import { type Clock, SystemClock } from '../common/clock.js';
+import { Problem } from '../common/problem.js';
+import type { AppConfig } from '../config/index.js';
+import { ProcessState } from '../core/health/index.js';
+import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
+import { Metrics } from '../infrastructure/metrics/index.js';
+import { createFastifyAdapter } from './http/fastify-adapter.js';
+import { HttpObserver } from './http/http-observer.js';
+import { ProblemFilter, sendProblem } from './http/problem.filter.js';
+import { API_HEADERS } from './http/security-headers.js';
+import { createValidationPipe } from './http/validation.js';
+import { serveOpenApi } from './openapi.js';
+
+/** The API's prefix; health routes stand outside of it, where probes expect them. */
+export const API_PREFIX = 'api/v1';
+
+/** The whole application, wired and initialised but not listening. */
+export async function createApplication(
+  config: AppConfig,
+  logger: ProcessLogger,
+  clock: Clock = new SystemClock(),
+): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot(config, logger, clock),
+    createFastifyAdapter(config),
+    { logger: new NestLogger(logger), bodyParser: false, abortOnError: false },
+  );
+  const fastify = app.getHttpAdapter().getInstance();
+  const state = app.get(ProcessState);
+  const observer = new HttpObserver(config.env.ACCESS_LOG, logger, app.get(Metrics));
+
+  addJsonParser(fastify);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.headers(API_HEADERS);
+    reply.header('X-Request-Id', request.id);
+    if (state.isDraining) reply.header('Connection', 'close');
+    // No text of ours holds a NUL, and PostgreSQL refuses one: stop it at the door.
+    if (request.raw.url?.includes('%00') === true) {
+      sendProblem(
+        reply,
+        new Problem('REQUEST_MALFORMED', { detail: 'The URI contains a NUL byte.' }),
+        request.id,
+      );
+      return;
+    }
+    done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    observer.observe(request, reply);
+    done();
+  });
+
+  await fastify.register(cookie);
+  await fastify.register(cors, {
+    origin: config.env.PUBLIC_ORIGINS,
+    credentials: true,
+    exposedHeaders: [
+      'ETag',
+      'RateLimit',
+      'RateLimit-Policy',
+      'Retry-After',
+      'X-Request-Id',
+      'Idempotency-Replayed',
+    ],
+    maxAge: 600,
+  });
+  app.setGlobalPrefix(API_PREFIX, {
+    exclude: ['health', 'health/live', 'health/ready', '.well-known/jwks.json'],
+  });
+  app.useGlobalPipes(createValidationPipe());
+  app.useGlobalFilters(new ProblemFilter(logger));
+  serveOpenApi(app);
+  await app.init();
+  await fastify.ready();
+  return app;
+}
+
+function addJsonParser(fastify: FastifyInstance): void {
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const text = body.toString();
+    // Some clients send the header on requests that have no body, such as a cancellation.
+    if (text === '') {
+      done(null, undefined);
+      return;
+    }
+    if (text.includes('\\u0000')) {
+      done(new Problem('REQUEST_MALFORMED', { detail: 'The body contains a NUL character.' }), undefined);
+      return;
+    }
+    void parseJson(request, text, done);
+  });
+}

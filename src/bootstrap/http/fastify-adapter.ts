@@ -1,0 +1,55 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyReply } from 'fastify';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { Problem } from '../../common/problem.js';
+import { newId } from '../../common/ids.js';
+import type { AppConfig } from '../../config/index.js';
+
+/** A client's own request id is honoured when it cannot be mistaken for anything else. */
+const REQUEST_ID = /^[\w-]{8,64}$/;
+const HEADER_BYTES_MAX = 16_384;
+const PATH_SEGMENT_LENGTH_MAX = 200;
+/** Idle keep-alive connections outlive those of common balancers (60 s), which then never meet a closed one. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
+  const { env } = config;
+  return new FastifyAdapter({
+    trustProxy: (_address: string, hop: number) => hop < env.TRUST_PROXY_HOPS,
+    bodyLimit: env.BODY_LIMIT_BYTES,
+    requestTimeout: env.REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionTimeout: 0,
+    routerOptions: { maxParamLength: PATH_SEGMENT_LENGTH_MAX, ignoreTrailingSlash: true },
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: env.REQUEST_TIMEOUT_MS },
+    // Requests on connections that are already open are answered while the server drains.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    logger: false,
+    genReqId: (request: IncomingMessage) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
+    },
+    frameworkErrors: (error: FastifyError, _request: unknown, reply: FastifyReply) => {
+      const problem = new Problem(error.statusCode === 414 ? 'URI_TOO_LONG' : 'REQUEST_MALFORMED');
+      void reply
+        .status(problem.status)
+        .header('Content-Type', 'application/problem+json; charset=utf-8')
+        .send(JSON.stringify({ ...problem.toDocument(), requestId: newId() }));
+    },
+    clientErrorHandler: (error, socket) => {
+      if (!socket.writable || socket.destroyed) return;
+      const problem = new Problem(
+        error.code === 'HPE_HEADER_OVERFLOW'
+          ? 'HEADERS_TOO_LARGE'
+          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+            ? 'REQUEST_TIMEOUT'
+            : 'REQUEST_MALFORMED',
+      );
+      const body = JSON.stringify({ ...problem.toDocument(), requestId: newId() });
+      socket.end(
+        `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+}

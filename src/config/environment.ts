@@ -1,0 +1,219 @@
+import { bool, makeValidator, port, str } from 'envalid';
+
+export type Role = 'api' | 'worker' | 'all';
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+export type AccessLogPolicy = 'all' | 'writes' | 'errors';
+
+const int = (min: number, max: number) =>
+  makeValidator<number>((input) => {
+    const value = Number(input);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new Error(`expected an integer from ${String(min)} to ${String(max)}, got "${input}"`);
+    }
+    return value;
+  });
+
+const urlOf = (...protocols: string[]) =>
+  makeValidator<string>((input) => {
+    const url = URL.parse(input);
+    if (url === null || !protocols.includes(url.protocol)) {
+      throw new Error(`expected a URL starting with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+    }
+    return input;
+  });
+
+const list = makeValidator<string[]>((input) =>
+  input
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== ''),
+);
+
+const postgresUrl = urlOf('postgres:', 'postgresql:');
+const redisUrl = urlOf('redis:', 'rediss:');
+
+/**
+ * Every setting of the process: name, range, default, meaning. docs/configuration.md is kept equal
+ * to this table by a test.
+ */
+export const ENVIRONMENT = {
+  ROLE: str<Role>({
+    choices: ['api', 'worker', 'all'],
+    default: 'all',
+    desc: 'What the process does: serve requests, run background work, or both.',
+  }),
+  PORT: port({ default: 3000, desc: 'Port of the public API.' }),
+  MANAGEMENT_PORT: port({ default: 9464, desc: 'Port of /metrics and the probes; no ingress exposes it.' }),
+  HOST: str({ default: '0.0.0.0', desc: 'Address to listen on.' }),
+  LOG_LEVEL: str<LogLevel>({
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+    desc: 'Least severe level that is logged.',
+  }),
+  ACCESS_LOG: str<AccessLogPolicy>({
+    choices: ['all', 'writes', 'errors'],
+    default: 'writes',
+    desc: 'Requests that get a log line: every one; writes and failures; failures only. The gateway logs every request anyway.',
+  }),
+  TRUST_PROXY_HOPS: int(
+    0,
+    10,
+  )({ default: 0, desc: 'How many proxies in front are believed in X-Forwarded-For.' }),
+  PUBLIC_ORIGINS: list({
+    default: [],
+    desc: 'Web origins that may call the API with cookies (CORS and the Origin check), comma separated.',
+  }),
+  BODY_LIMIT_BYTES: int(1024, 10_485_760)({ default: 65_536, desc: 'Largest request body.' }),
+  REQUEST_TIMEOUT_MS: int(
+    1000,
+    120_000,
+  )({ default: 15_000, desc: 'Longest time for a request to arrive, and for its answer to be made.' }),
+  SHUTDOWN_DELAY_MS: int(
+    0,
+    60_000,
+  )({
+    default: 0,
+    desc: 'Time between SIGTERM and the end of accepting, for balancers to take notice (5000 in Kubernetes).',
+  }),
+  SHUTDOWN_DEADLINE_MS: int(
+    1000,
+    120_000,
+  )({ default: 20_000, desc: 'Longest time to finish work in flight after the delay.' }),
+  STARTUP_DEADLINE_MS: int(
+    1000,
+    600_000,
+  )({ default: 30_000, desc: 'How long the start waits for PostgreSQL.' }),
+
+  DATABASE_URL: postgresUrl({ desc: 'The writer: primary, or the read-write entry of PgBouncer.' }),
+  DATABASE_REPLICA_URLS: list({
+    default: [],
+    desc: 'Read replicas, comma separated; without any, reads go to the writer.',
+  }),
+  DATABASE_WRITE_POOL_SIZE: int(
+    1,
+    200,
+  )({ default: 40, desc: 'Largest number of connections to the writer.' }),
+  DATABASE_READ_POOL_SIZE: int(
+    1,
+    200,
+  )({ default: 60, desc: 'Largest number of connections to all replicas together.' }),
+  DATABASE_CONNECTION_LIMIT: int(
+    2,
+    400,
+  )({
+    default: 100,
+    desc: 'Cap on the connections of this process; both pools shrink in proportion to fit.',
+  }),
+  DATABASE_ACQUIRE_TIMEOUT_MS: int(
+    50,
+    30_000,
+  )({ default: 2000, desc: 'Longest wait for a free connection.' }),
+  DATABASE_STATEMENT_TIMEOUT_MS: int(100, 120_000)({ default: 5000, desc: 'Longest run of one statement.' }),
+
+  REDIS_URL: redisUrl({
+    default: 'redis://127.0.0.1:6379',
+    desc: 'Main Redis: admission notes, events, leases.',
+  }),
+  REDIS_RATE_LIMIT_URL: str({ default: '', desc: 'Redis of the rate limits; empty: the main one.' }),
+  REDIS_SESSION_URL: str({ default: '', desc: 'Redis of the sessions; empty: the main one.' }),
+  REDIS_CACHE_URL: str({
+    default: '',
+    desc: 'Redis of the cache, the only one that may evict; empty: the main one.',
+  }),
+  REDIS_COMMAND_TIMEOUT_MS: int(5, 10_000)({ default: 50, desc: 'Deadline of every Redis command.' }),
+
+  JWT_PRIVATE_KEY: str({ default: '', desc: 'RSA private key (PEM) that signs access tokens.' }),
+  JWT_PRIVATE_KEY_FILE: str({ default: '', desc: 'File with that key.' }),
+  JWT_PREVIOUS_PUBLIC_KEY_FILES: list({
+    default: [],
+    desc: 'Public keys (PEM files) of retired signing keys that are still accepted, comma separated.',
+  }),
+  ACCESS_TOKEN_TTL_SECONDS: int(30, 3600)({ default: 900, desc: 'Life of an access token.' }),
+  REFRESH_TOKEN_TTL_SECONDS: int(
+    60,
+    7_776_000,
+  )({ default: 604_800, desc: 'Life of a refresh token and of its family since the last use.' }),
+  FIELD_ENCRYPTION_KEYS: str({
+    default: '',
+    desc: 'Keys for personal data: `id:base64(32 bytes)`, comma separated; the first encrypts, all decrypt.',
+  }),
+  BLIND_INDEX_KEY: str({
+    default: '',
+    desc: 'Key (base64, 32 bytes) of the keyed hash that finds an encrypted e-mail address.',
+  }),
+  CURSOR_SIGNING_KEY: str({
+    default: '',
+    desc: 'Key (base64, 32 bytes) that signs list cursors; the same on every instance.',
+  }),
+  PASSWORD_HASH_THREADS: int(1, 16)({ default: 2, desc: 'Threads that hash passwords.' }),
+  PASSWORD_HASH_QUEUE_MAX: int(
+    1,
+    10_000,
+  )({ default: 200, desc: 'Passwords that may wait for a thread; more are refused.' }),
+
+  DEFAULT_CURRENCY: str({ default: 'USD', desc: 'Currency of prices when a request names none (ISO 4217).' }),
+  RESERVATION_TTL_SECONDS: int(1, 86_400)({ default: 600, desc: 'Life of an unpaid reservation.' }),
+  ORDER_BATCH_MAX: int(1, 2000)({ default: 512, desc: 'Most orders decided in one transaction.' }),
+  ORDER_BATCH_LINGER_MS: int(
+    0,
+    50,
+  )({ default: 0, desc: 'Time a batch waits for company when the committer is idle.' }),
+  ORDER_BATCH_CONCURRENCY: int(
+    1,
+    8,
+  )({ default: 1, desc: 'Batches of one process that may be in the database at once.' }),
+  ORDER_QUEUE_MAX: int(
+    1,
+    100_000,
+  )({ default: 8192, desc: 'Orders that may wait for a batch; more are refused.' }),
+  ORDER_DEADLINE_MS: int(100, 60_000)({ default: 5000, desc: 'Longest wait of one order for its decision.' }),
+  ORDER_LINES_MAX: int(1, 500)({ default: 50, desc: 'Most lines of one order or cart.' }),
+  ORDER_LINE_QUANTITY_MAX: int(1, 100_000)({ default: 100, desc: 'Largest quantity of one line.' }),
+  SOLD_OUT_HINT_TTL_MS: int(
+    0,
+    1000,
+  )({
+    default: 500,
+    desc: 'How long sold-out knowledge turns away buyers before the database is asked again; 0 switches it off.',
+  }),
+  SWEEPER_INTERVAL_MS: int(
+    100,
+    60_000,
+  )({ default: 1000, desc: 'Pause between two sweeps for expired reservations.' }),
+  SWEEPER_BATCH_MAX: int(1, 5000)({ default: 200, desc: 'Most orders expired in one transaction.' }),
+  OUTBOX_INTERVAL_MS: int(
+    10,
+    10_000,
+  )({ default: 100, desc: 'Pause of the outbox relay when it finds nothing.' }),
+  OUTBOX_BATCH_MAX: int(1, 10_000)({ default: 1000, desc: 'Most events relayed at once.' }),
+  PAYMENT_PROVIDER_TIMEOUT_MS: int(
+    50,
+    60_000,
+  )({ default: 3000, desc: 'Deadline of one call of the payment provider.' }),
+  PAYMENT_RECONCILE_AFTER_MS: int(
+    100,
+    3_600_000,
+  )({ default: 30_000, desc: 'Age at which an unsettled payment is looked up at its provider.' }),
+  MOVEMENT_RETENTION_MONTHS: int(
+    0,
+    240,
+  )({ default: 0, desc: 'Months of stock movements that stay attached; 0 keeps all.' }),
+  OUTBOX_RETENTION_DAYS: int(1, 365)({ default: 7, desc: 'Days of published outbox events that are kept.' }),
+  CACHE_MAX_BYTES: int(
+    1_048_576,
+    4_294_967_296,
+  )({ default: 67_108_864, desc: 'Memory for ready-made catalogue answers.' }),
+  CACHE_TTL_SECONDS: int(
+    1,
+    3600,
+  )({ default: 60, desc: 'Longest life of a cached catalogue answer, jittered by a tenth.' }),
+  RATE_LIMIT_ENABLED: bool({ default: true, desc: 'Switch of all rate limits.' }),
+  RATE_LIMIT_PER_MINUTE: int(
+    1,
+    10_000_000,
+  )({ default: 1200, desc: 'Requests per minute and client address.' }),
+  RATE_LIMIT_AUTH_PER_MINUTE: int(
+    1,
+    10_000_000,
+  )({ default: 30, desc: 'Registrations, log-ins and refreshes per minute and client address.' }),
+};

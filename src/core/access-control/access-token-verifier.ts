@@ -1,0 +1,7 @@
+import type { Principal } from './principal.js';
+
+/** Proves access tokens. Bound by the module that issues them. */
+export abstract class AccessTokenVerifier {
+  /** The principal of a valid token; null when the token is malformed, forged or expired. Needs no store. */
+  abstract verify(token: string): Promise<Principal | null>;
+}

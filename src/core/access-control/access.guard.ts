@@ -1,0 +1,56 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { Problem } from '../../common/problem.js';
+import { AccessTokenVerifier } from './access-token-verifier.js';
+import { ACCESS_RULE, type AccessRule } from './access.decorators.js';
+import { hasPermission, type Principal } from './principal.js';
+
+export type AuthenticatedRequest = FastifyRequest & { principal?: Principal };
+
+const DEFAULT_RULE: AccessRule = { kind: 'authenticated', permission: null };
+
+/** Applies the access rule of each route; a route without a rule demands a valid token. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly verifier: AccessTokenVerifier,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const rule =
+      this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, [
+        context.getHandler(),
+        context.getClass(),
+      ]) ?? DEFAULT_RULE;
+    if (rule.kind === 'anonymous') return true;
+    return this.authenticate(context.switchToHttp().getRequest<AuthenticatedRequest>(), rule);
+  }
+
+  private async authenticate(request: AuthenticatedRequest, rule: AccessRule): Promise<boolean> {
+    const token = bearerToken(request.headers.authorization);
+    if (token === null) {
+      if (rule.kind === 'optional' && request.headers.authorization === undefined) return true;
+      throw new Problem(
+        request.headers.authorization === undefined ? 'AUTHENTICATION_REQUIRED' : 'ACCESS_TOKEN_INVALID',
+      );
+    }
+    const principal = await this.verifier.verify(token);
+    if (principal === null) throw new Problem('ACCESS_TOKEN_INVALID');
+    if (
+      rule.kind === 'authenticated' &&
+      rule.permission !== null &&
+      !hasPermission(principal, rule.permission)
+    ) {
+      throw new Problem('PERMISSION_DENIED', { extensions: { permission: rule.permission } });
+    }
+    request.principal = principal;
+    return true;
+  }
+}
+
+function bearerToken(header: string | undefined): string | null {
+  const match = header === undefined ? null : /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header);
+  return match?.[1] ?? null;
+}

@@ -1,0 +1,11 @@
+export {
+  Anonymous,
+  Authenticated,
+  CurrentPrincipal,
+  OptionallyAuthenticated,
+  OptionalPrincipal,
+  RequirePermission,
+} from './access.decorators.js';
+export { AccessGuard } from './access.guard.js';
+export { AccessTokenVerifier } from './access-token-verifier.js';
+export { hasPermission, type Permission, type Principal } from './principal.js';

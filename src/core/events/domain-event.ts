@@ -1,0 +1,14 @@
+/** Something that happened, named in the past tense with a version: `order.paid.v1`. */
+export interface NewEvent {
+  readonly type: string;
+  readonly aggregateId: string;
+  /** JSON that any version of any consumer may read for ever; holds no personal data. */
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+export interface DomainEvent extends NewEvent {
+  /** Delivery is at least once: consumers that must not repeat themselves remember this id. */
+  readonly id: string;
+  /** Everything at or behind this WAL position was committed when the event was relayed. */
+  readonly position: bigint;
+}

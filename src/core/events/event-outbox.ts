@@ -1,0 +1,31 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import { type Prisma, SqlTransaction } from '../../infrastructure/database/prisma/index.js';
+import type { NewEvent } from './domain-event.js';
+
+const INSERT = `
+  INSERT INTO outbox_events (id, type, aggregate_id, payload)
+  SELECT id, type, aggregate_id, payload
+  FROM jsonb_to_recordset($1::jsonb) AS e (id uuid, type text, aggregate_id uuid, payload jsonb)`;
+
+/** Writes events in the transaction of their cause: they leave if, and only if, it commits. */
+@Injectable()
+export class EventOutbox {
+  /** One statement for any number of events. */
+  async append(
+    transaction: SqlTransaction | Prisma.TransactionClient,
+    events: readonly NewEvent[],
+  ): Promise<void> {
+    if (events.length === 0) return;
+    const rows = JSON.stringify(
+      events.map(({ type, aggregateId, payload }) => ({
+        id: newId(),
+        type,
+        aggregate_id: aggregateId,
+        payload,
+      })),
+    );
+    if (transaction instanceof SqlTransaction) await transaction.execute(INSERT, [rows]);
+    else await transaction.$executeRawUnsafe(INSERT, rows);
+  }
+}

@@ -1,0 +1,109 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { Logger } from '../../infrastructure/logging/index.js';
+import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
+import type { DomainEvent } from './domain-event.js';
+
+export type EventHandler = (event: DomainEvent) => void;
+
+const BLOCK_MS = 1000;
+const READ_COUNT = 500;
+const RETRY_MS = 200;
+
+/**
+ * Every process reads the whole stream of events from the moment it starts, to keep what it holds in
+ * memory true. Reading goes on behind the last id after a lost connection, so nothing that Redis still
+ * holds is missed. While Redis is away {@link isCurrent} is false, and holders of copies must not trust
+ * them for longer than they could without events.
+ */
+@Injectable()
+export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly handlers = new Map<string, EventHandler[]>();
+  private isStopped = false;
+  private current = false;
+  private reading: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly redis: RedisService,
+    private readonly logger: Logger,
+  ) {}
+
+  /** True while the last read of the stream succeeded. */
+  get isCurrent(): boolean {
+    return this.current;
+  }
+
+  /** Handlers run on the event loop in the order of the stream and must be quick; what one throws is logged. */
+  on(type: string, handler: EventHandler): void {
+    this.handlers.set(type, [...(this.handlers.get(type) ?? []), handler]);
+  }
+
+  onApplicationBootstrap(): void {
+    this.reading = this.readUntilStopped(this.redis.blockingClient('main', BLOCK_MS));
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.isStopped = true;
+    await this.reading;
+  }
+
+  private async readUntilStopped(client: Redis): Promise<void> {
+    let lastId: string | null = null;
+    while (!this.isStopped) {
+      try {
+        lastId ??= await this.endOfStream(client);
+        const streams = await client.xread(
+          'COUNT',
+          READ_COUNT,
+          'BLOCK',
+          BLOCK_MS,
+          'STREAMS',
+          redisKeys.events(),
+          lastId,
+        );
+        this.current = true;
+        for (const [id, fields] of entriesOf(streams)) {
+          lastId = id;
+          this.dispatch(fields);
+        }
+      } catch {
+        this.current = false;
+        if (!this.isStopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+    client.disconnect();
+  }
+
+  private async endOfStream(client: Redis): Promise<string> {
+    const [last] = await client.xrevrange(redisKeys.events(), '+', '-', 'COUNT', 1);
+    return last?.[0] ?? '0-0';
+  }
+
+  private dispatch(fields: readonly string[]): void {
+    const record: Partial<Record<string, string>> = {};
+    for (let i = 0; i + 1 < fields.length; i += 2) record[fields[i] ?? ''] = fields[i + 1];
+    const { id = '', type = '', aggregateId = '', payload = '{}', position = '0' } = record;
+    for (const handle of this.handlers.get(type) ?? []) {
+      try {
+        handle({
+          id,
+          type,
+          aggregateId,
+          payload: JSON.parse(payload) as Record<string, unknown>,
+          position: BigInt(position),
+        });
+      } catch (error) {
+        this.logger.error({ err: error, type }, 'a handler of an event failed');
+      }
+    }
+  }
+}
+
+/** RESP3 answers XREAD with a map, RESP2 with an array of pairs; null when the block ended empty. */
+function entriesOf(reply: unknown): [string, string[]][] {
+  if (reply === null || reply === undefined) return [];
+  const streams: unknown = Array.isArray(reply)
+    ? (reply as [string, unknown][])[0]?.[1]
+    : Object.values(reply)[0];
+  return (streams ?? []) as [string, string[]][];
+}

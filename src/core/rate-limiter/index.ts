@@ -1,0 +1,2 @@
+export { HttpThrottlerGuard, RateLimit, type RateLimitClass } from './http-throttler.guard.js';
+export { RateLimiterModule } from './rate-limiter.module.js';

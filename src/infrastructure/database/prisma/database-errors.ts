@@ -1,0 +1,77 @@
+/** Connection-level failures: nothing can be said of the statement, and another node may answer. */
+const UNAVAILABLE_SQLSTATES = /^(08...|57P0[1-5]|53300|25006)$/;
+/** The statement was given up by a deadline or to break a deadlock; trying again is right. */
+const RETRYABLE_SQLSTATES = /^(40001|40P01|55P03|57014|25P0[34])$/;
+const UNAVAILABLE_SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+]);
+const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
+const UNAVAILABLE_MESSAGES =
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Cannot use a pool after calling end|server closed the connection/i;
+
+interface CodedError {
+  readonly code?: unknown;
+  readonly originalCode?: unknown;
+  readonly message?: unknown;
+  readonly cause?: unknown;
+  readonly meta?: { readonly driverAdapterError?: unknown };
+}
+
+function* chain(error: unknown): Generator<CodedError> {
+  let next: unknown = error;
+  for (let depth = 0; depth < 5 && typeof next === 'object' && next !== null; depth += 1) {
+    const coded: CodedError = next;
+    yield coded;
+    next = coded.cause ?? coded.meta?.driverAdapterError;
+  }
+}
+
+/** The SQLSTATE of a driver's or Prisma's error, null when it has none. */
+export function sqlStateOf(error: unknown): string | null {
+  for (const { originalCode, code } of chain(error)) {
+    for (const candidate of [originalCode, code]) {
+      if (
+        typeof candidate === 'string' &&
+        /^[0-9A-Z]{5}$/.test(candidate) &&
+        !candidate.startsWith('P1') &&
+        !candidate.startsWith('P2')
+      ) {
+        return candidate;
+      }
+    }
+  }
+  return null;
+}
+
+/** True when the database cannot be reached or has ended the session: the client gets DATABASE_UNAVAILABLE. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  if (state !== null && (UNAVAILABLE_SQLSTATES.test(state) || RETRYABLE_SQLSTATES.test(state))) return true;
+  for (const { code, message } of chain(error)) {
+    if (
+      typeof code === 'string' &&
+      (UNAVAILABLE_SYSTEM_CODES.has(code) || UNAVAILABLE_PRISMA_CODES.has(code))
+    )
+      return true;
+    if (typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message)) return true;
+  }
+  return false;
+}
+
+export function isUniqueViolation(error: unknown): boolean {
+  if (sqlStateOf(error) === '23505') return true;
+  for (const { code } of chain(error)) if (code === 'P2002') return true;
+  return false;
+}
+
+/** A foreign key names a row that is not there. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  if (sqlStateOf(error) === '23503') return true;
+  for (const { code } of chain(error)) if (code === 'P2003') return true;
+  return false;
+}

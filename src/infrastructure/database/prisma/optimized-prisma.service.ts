@@ -1,0 +1,239 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Pool, PoolConfig } from 'pg';
+import { Clock } from '../../../common/clock.js';
+import { AppConfig } from '../../../config/index.js';
+import { Logger } from '../../logging/index.js';
+import { Metrics } from '../../metrics/index.js';
+import { createCountedPool, type PoolName } from './counted-pool.js';
+import { isDatabaseUnavailable } from './database-errors.js';
+import { PrismaClient, type Prisma } from './generated/client.js';
+import { Replica } from './replica.js';
+import { SqlTransaction } from './sql-transaction.js';
+import { parseWalPosition, type WalPosition } from './wal-position.js';
+
+/**
+ * How fresh a read must be: at least a WAL position; `primary` when the position is not known;
+ * null when any replica will do.
+ */
+export type ReadFloor = WalPosition | 'primary' | null;
+
+/**
+ * PostgreSQL through two kinds of pools: one to the writer and one to each replica.
+ *
+ * Writes and transactions go to the writer. A read goes to the healthy replica with the fewest
+ * pending reads that has replayed its floor, otherwise to the writer. A replica that fails is left
+ * alone for a second and its read is made again elsewhere. When the writer is gone, its callers get
+ * the driver's error within the acquire timeout ({@link isDatabaseUnavailable} recognises it), and the
+ * pool reconnects by itself once the writer answers.
+ *
+ * Every statement has a deadline: inside transactions by SET LOCAL, which PgBouncer's transaction mode
+ * supports, outside by the driver.
+ */
+@Injectable()
+export class OptimizedPrismaService implements OnModuleDestroy {
+  readonly write: PrismaClient;
+  private readonly writePool: Pool;
+  private readonly replicas: readonly Replica[];
+  private readonly beginStatement: string;
+  private readonly reads;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly logger: Logger,
+    metrics: Metrics,
+    clock: Clock,
+  ) {
+    const statements = metrics.counter({
+      name: 'database_statements_total',
+      help: 'SQL statements sent, BEGIN and COMMIT among them',
+      labelNames: ['pool'],
+    });
+    this.reads = metrics.counter({
+      name: 'database_reads_total',
+      help: 'Routed reads by the kind of node that answered',
+      labelNames: ['node'],
+    });
+    const { env, poolSizes } = config;
+    const replicaUrls = env.DATABASE_REPLICA_URLS;
+    const open = (name: PoolName, connectionString: string, max: number): Pool =>
+      createCountedPool(name, this.poolOptions(connectionString, max), statements);
+
+    this.writePool = open('write', env.DATABASE_URL, poolSizes.write);
+    this.write = new PrismaClient({
+      adapter: new PrismaPg(this.writePool),
+      transactionOptions: {
+        maxWait: env.DATABASE_ACQUIRE_TIMEOUT_MS,
+        timeout: env.DATABASE_STATEMENT_TIMEOUT_MS,
+      },
+    });
+    const readPoolSize = Math.max(1, Math.floor(poolSizes.read / Math.max(1, replicaUrls.length)));
+    this.replicas = replicaUrls.map((url) => new Replica(open('read', url, readPoolSize), clock));
+
+    const deadlineMs = String(env.DATABASE_STATEMENT_TIMEOUT_MS);
+    this.beginStatement = `BEGIN; SET LOCAL statement_timeout = ${deadlineMs}; SET LOCAL lock_timeout = ${deadlineMs}; SET LOCAL idle_in_transaction_session_timeout = ${deadlineMs}`;
+    this.exposePoolMetrics(metrics);
+  }
+
+  /** Reads on a node that satisfies the floor. `work` may run a second time, on another node. */
+  async read<T>(floor: ReadFloor, work: (client: PrismaClient) => Promise<T>): Promise<T> {
+    if (floor !== 'primary') {
+      for (const replica of this.candidates()) {
+        replica.pending += 1;
+        try {
+          if (floor !== null && !(await replica.hasReplayed(floor))) continue;
+          const result = await work(replica.client);
+          this.reads.inc({ node: 'replica' });
+          return result;
+        } catch (error) {
+          if (!isDatabaseUnavailable(error)) throw error;
+          this.logger.warn({ reason: String(error) }, 'a replica failed; its reads go elsewhere');
+          replica.eject();
+        } finally {
+          replica.pending -= 1;
+        }
+      }
+    }
+    this.reads.inc({ node: 'primary' });
+    return work(this.write);
+  }
+
+  /** An interactive Prisma transaction on the writer. */
+  transaction<T>(work: (transaction: Prisma.TransactionClient) => Promise<T>): Promise<T> {
+    return this.write.$transaction(work);
+  }
+
+  /**
+   * A transaction of hand-written statements on the writer, committed when `work` resolves and rolled
+   * back when it throws. When the error comes from COMMIT itself the outcome is unknown.
+   */
+  async sqlTransaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    const client = await this.writePool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query(this.beginStatement);
+      const result = await work(new SqlTransaction(client));
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      try {
+        await client.query('ROLLBACK');
+      } catch (rollbackError) {
+        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+      }
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** A position at or behind which everything lies that was committed on the writer before the call. */
+  async currentPosition(): Promise<WalPosition> {
+    const result = await this.writePool.query<{ position: string }>(
+      'SELECT pg_current_wal_insert_lsn()::text AS position',
+    );
+    return parseWalPosition(result.rows[0]?.position ?? '');
+  }
+
+  /**
+   * Reads on one node and says as of which position at least: the replica's replay position, or the
+   * writer's, taken before the read.
+   */
+  async readWithPosition<T>(
+    floor: WalPosition | null,
+    work: (client: PrismaClient) => Promise<T>,
+  ): Promise<{ value: T; position: WalPosition }> {
+    for (const replica of this.candidates()) {
+      replica.pending += 1;
+      try {
+        const position = await replica.replayPosition();
+        if (floor !== null && position < floor) continue;
+        const value = await work(replica.client);
+        this.reads.inc({ node: 'replica' });
+        return { value, position };
+      } catch (error) {
+        if (!isDatabaseUnavailable(error)) throw error;
+        replica.eject();
+      } finally {
+        replica.pending -= 1;
+      }
+    }
+    const position = await this.currentPosition();
+    this.reads.inc({ node: 'primary' });
+    return { value: await work(this.write), position };
+  }
+
+  /** Round trip to the writer in milliseconds. @throws when it does not answer or is a standby. */
+  async ping(): Promise<number> {
+    const start = performance.now();
+    const result = await this.writePool.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+    if (result.rows[0]?.standby === true) throw new Error('the writer is in recovery');
+    return performance.now() - start;
+  }
+
+  async pingReplicas(): Promise<boolean[]> {
+    return Promise.all(
+      this.replicas.map((replica) =>
+        replica.replayPosition().then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.write.$disconnect();
+    await Promise.all(this.replicas.map((replica) => replica.client.$disconnect()));
+    await Promise.all(
+      [this.writePool, ...this.replicas.map((replica) => replica.pool)].map((pool) => pool.end()),
+    );
+  }
+
+  private candidates(): Replica[] {
+    return this.replicas.filter((replica) => !replica.isEjected).sort((a, b) => a.pending - b.pending);
+  }
+
+  private poolOptions(connectionString: string, max: number): PoolConfig {
+    const { env } = this.config;
+    return {
+      connectionString,
+      max,
+      connectionTimeoutMillis: env.DATABASE_ACQUIRE_TIMEOUT_MS,
+      idleTimeoutMillis: 30_000,
+      // Spreads reconnects of a fleet that started together.
+      maxLifetimeSeconds: 1800 + Math.floor(Math.random() * 600),
+      query_timeout: env.DATABASE_STATEMENT_TIMEOUT_MS + 500,
+      application_name: `caudal-${String(process.pid)}`,
+      keepAlive: true,
+    };
+  }
+
+  private exposePoolMetrics(metrics: Metrics): void {
+    metrics.gauge({
+      name: 'database_connections_active',
+      help: 'Connections that are checked out of a pool',
+      labelNames: ['pool'],
+      collect: (gauge) => {
+        const busy = (pool: Pool) => pool.totalCount - pool.idleCount;
+        gauge.set({ pool: 'write' }, busy(this.writePool));
+        gauge.set(
+          { pool: 'read' },
+          this.replicas.reduce((sum, replica) => sum + busy(replica.pool), 0),
+        );
+      },
+    });
+    metrics.gauge({
+      name: 'database_connections_waiting',
+      help: 'Callers that wait for a connection',
+      labelNames: ['pool'],
+      collect: (gauge) => {
+        gauge.set({ pool: 'write' }, this.writePool.waitingCount);
+        gauge.set(
+          { pool: 'read' },
+          this.replicas.reduce((sum, replica) => sum + replica.pool.waitingCount, 0),
+        );
+      },
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import type { PoolClient, QueryResultRow } from 'pg';
+
+/** A value that node-postgres sends as one parameter. */
+export type SqlParameter =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | Buffer
+  | null
+  | readonly (string | number | boolean | Buffer | null)[];
+
+/**
+ * One open transaction on one connection of the write pool. Given as an explicit argument to every
+ * repository that takes part; there is no ambient transaction.
+ */
+export class SqlTransaction {
+  constructor(private readonly client: PoolClient) {}
+
+  /** `Row` is the caller's claim about the shape; bigint columns arrive as strings. */
+  async query<Row extends QueryResultRow>(
+    text: string,
+    values: readonly SqlParameter[] = [],
+  ): Promise<Row[]> {
+    const result = await this.client.query<Row>(text, [...values]);
+    return result.rows;
+  }
+
+  /** The number of rows the statement touched. */
+  async execute(text: string, values: readonly SqlParameter[] = []): Promise<number> {
+    const result = await this.client.query(text, [...values]);
+    return result.rowCount ?? 0;
+  }
+}

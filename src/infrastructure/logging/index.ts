@@ -1,0 +1,1 @@
+export { createLogger, Logger, LoggingModule, NestLogger, type ProcessLogger } from './logger.js';

@@ -1,0 +1,4 @@
+export { redisKeys } from './redis-keys.js';
+export { RedisModule } from './redis.module.js';
+export { RedisScript } from './redis-script.js';
+export { REDIS_ROLES, RedisService, type RedisRole } from './redis.service.js';

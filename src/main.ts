@@ -1,0 +1,82 @@
+import type { FastifyInstance } from 'fastify';
+import { drain } from './bootstrap/graceful-shutdown.js';
+import { createApplication } from './bootstrap/create-application.js';
+import { createManagementServer } from './bootstrap/management-server.js';
+import { waitForDatabase } from './bootstrap/wait-for-database.js';
+import { Clock } from './common/clock.js';
+import { ConfigurationError, loadConfig } from './config/index.js';
+import { ProcessState } from './core/health/index.js';
+import { OptimizedPrismaService } from './infrastructure/database/prisma/index.js';
+import { createLogger } from './infrastructure/logging/index.js';
+import { Metrics } from './infrastructure/metrics/index.js';
+
+/** Starts the process, and ends it in order when it is told to. Exit code 0 means that nothing was cut off. */
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const { env } = config;
+  const logger = createLogger(env.LOG_LEVEL);
+  if (config.ephemeralSecrets.length > 0) {
+    logger.warn(
+      { settings: config.ephemeralSecrets },
+      'secrets are not configured; this process made its own, which no other process knows and which end with it',
+    );
+  }
+
+  const app = await createApplication(config, logger);
+  const state = app.get(ProcessState);
+  const metrics = app.get(Metrics);
+  metrics.collectProcessMetrics();
+  const management = createManagementServer(metrics, state);
+  const fastify = app.getHttpAdapter().getInstance();
+
+  let inFlight = 0;
+  fastify.server.on('request', (_request, response) => {
+    inFlight += 1;
+    response.once('close', () => {
+      inFlight -= 1;
+    });
+  });
+
+  let isStopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    logger.info({ signal }, 'draining');
+    state.markDraining();
+    const isClean = await drain({
+      server: fastify.server,
+      clock: app.get(Clock),
+      delayMs: env.SHUTDOWN_DELAY_MS,
+      deadlineMs: env.SHUTDOWN_DEADLINE_MS,
+      inFlight: () => inFlight,
+    });
+    await app.close();
+    management.close();
+    management.closeAllConnections();
+    logger.info({ isClean }, 'stopped');
+    logger.flush();
+    process.exit(isClean ? 0 : 1);
+  };
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('SIGINT', () => void stop('SIGINT'));
+  process.on('unhandledRejection', (error) => {
+    logger.error({ err: error }, 'a promise was rejected and nobody listened');
+  });
+
+  await waitForDatabase(app.get(OptimizedPrismaService), env.STARTUP_DEADLINE_MS, logger);
+  await new Promise<void>((resolve, reject) => {
+    management.once('error', reject).listen(env.MANAGEMENT_PORT, env.HOST, resolve);
+  });
+  if (config.servesApi) await app.listen(env.PORT, env.HOST);
+  state.markReady();
+  logger.info({ role: env.ROLE, port: env.PORT, managementPort: env.MANAGEMENT_PORT }, 'ready');
+}
+
+main().catch((error: unknown) => {
+  const lines =
+    error instanceof ConfigurationError
+      ? error.problems
+      : [String(error instanceof Error ? error.message : error)];
+  for (const line of lines) process.stderr.write(`caudal: ${line}\n`);
+  process.exit(1);
+});
