@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { StartError } from '../services/start-error.mjs';
 import { PRISMA_DIRECTORY, readMigration, readMigrations, readSchema } from './migration-files.mjs';
-import { connectionConfig, openSchemaEngine } from './schema-engine.mjs';
+import { connectionConfig, withSchemaEngine } from './schema-engine.mjs';
 
 /** Any number will do as long as nothing else in the database takes the same advisory lock. */
 const MIGRATION_LOCK = 7_402_619;
@@ -28,26 +28,27 @@ const RETRIABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN
  * @returns {Promise<string[]>} the names of the migrations that this call applied
  * @throws {StartError} with one clear line
  */
-export async function migrate(url, { log = () => {}, waitMs = 60_000, prismaDirectory = PRISMA_DIRECTORY } = {}) {
+export async function migrate(
+  url,
+  { log = () => {}, waitMs = 60_000, prismaDirectory = PRISMA_DIRECTORY } = {},
+) {
   const deadline = Date.now() + waitMs;
   const session = await connectWithin(url, deadline);
   try {
     await lockWithin(session, deadline, log);
-    const engine = await openSchemaEngine(url, readSchema(prismaDirectory));
-    try {
-      const migrationsList = readMigrations(prismaDirectory);
-      const { appliedMigrationNames } = await engine.applyMigrations({
-        migrationsList,
-        filters: { externalTables: [], externalEnums: [] },
-      });
-      for (const name of appliedMigrationNames) log(`applied ${name}`);
-      return appliedMigrationNames;
-    } catch (error) {
-      await forgetAtomicFailures(session, engine, prismaDirectory);
-      throw new StartError(`the migrations could not be applied: ${firstLine(error)}`, { cause: error, detail: message(error) });
-    } finally {
-      engine.free();
-    }
+    return await withSchemaEngine(url, readSchema(prismaDirectory), async (engine) => {
+      try {
+        const { appliedMigrationNames } = await engine.applyMigrations({
+          migrationsList: readMigrations(prismaDirectory),
+          filters: { externalTables: [], externalEnums: [] },
+        });
+        for (const name of appliedMigrationNames) log(`applied ${name}`);
+        return appliedMigrationNames;
+      } catch (error) {
+        await forgetAtomicFailures(session, engine, prismaDirectory);
+        throw migrationError(error);
+      }
+    });
   } finally {
     await session.end().catch(() => {});
   }
@@ -64,7 +65,9 @@ export async function pendingMigrations(url, { prismaDirectory = PRISMA_DIRECTOR
   const session = await connectWithin(url, Date.now());
   try {
     const known = await session
-      .query('SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL')
+      .query(
+        'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
+      )
       .then(({ rows }) => new Set(rows.map((row) => row.migration_name)))
       .catch(() => new Set());
     return readMigrations(prismaDirectory)
@@ -81,7 +84,11 @@ export async function pendingMigrations(url, { prismaDirectory = PRISMA_DIRECTOR
  */
 async function connectWithin(url, deadline) {
   for (;;) {
-    const client = new pg.Client({ ...connectionConfig(url), connectionTimeoutMillis: 5_000, application_name: 'caudal-migrate' });
+    const client = new pg.Client({
+      ...connectionConfig(url),
+      connectionTimeoutMillis: 5_000,
+      application_name: 'caudal-migrate',
+    });
     client.on('error', () => {});
     try {
       await client.connect();
@@ -91,7 +98,10 @@ async function connectWithin(url, deadline) {
       const { code } = /** @type {{ code?: string }} */ (cause);
       if (code === undefined || !RETRIABLE.has(code) || Date.now() > deadline) {
         const { host, port, database } = connectionConfig(url);
-        throw new StartError(`cannot connect to PostgreSQL at ${host}:${port}/${database}: ${firstLine(cause)}`, { cause });
+        throw new StartError(
+          `cannot connect to PostgreSQL at ${host}:${port}/${database}: ${firstLine(cause)}`,
+          { cause },
+        );
       }
       await sleep(250);
     }
@@ -111,7 +121,8 @@ async function lockWithin(session, deadline, log) {
     const { rows } = await session.query('SELECT pg_try_advisory_lock($1) AS taken', [MIGRATION_LOCK]);
     if (rows[0].taken === true) return;
     if (attempt === 0) log('waiting for another migration of this database to finish');
-    if (Date.now() > deadline) throw new StartError('another migration of this database has not finished: try again later');
+    if (Date.now() > deadline)
+      throw new StartError('another migration of this database has not finished: try again later');
     await sleep(100);
   }
 }
@@ -126,23 +137,37 @@ async function lockWithin(session, deadline, log) {
  */
 async function forgetAtomicFailures(session, engine, prismaDirectory) {
   const failed = await session
-    .query("SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL AND logs <> ''")
+    .query(
+      "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL AND logs <> ''",
+    )
     .then(({ rows }) => rows.map((row) => /** @type {string} */ (row.migration_name)))
     .catch(() => []);
   for (const migrationName of failed) {
-    const isAtomic = !/\bconcurrently\b|^\s*(commit|rollback)\b/im.test(readMigration(prismaDirectory, migrationName));
+    const isAtomic = !/\bconcurrently\b|^\s*(commit|rollback)\b/im.test(
+      readMigration(prismaDirectory, migrationName),
+    );
     if (isAtomic) await engine.markMigrationRolledBack({ migrationName });
   }
 }
 
-/** @param {unknown} error */
-function message(error) {
-  return error instanceof Error ? error.message : String(error);
+/**
+ * Keeps what PostgreSQL said and which migration it said it about; the rest is the engine's own trace.
+ *
+ * @param {unknown} error
+ */
+function migrationError(error) {
+  const text = error instanceof Error ? error.message : String(error);
+  const reason = /^.*ERROR: .*$/m.exec(text)?.[0].replace(/^.*?ERROR: /, '') ?? firstLine(error);
+  const name = /migration_name="([^"]+)"/.exec(text)?.[1];
+  const line = `${name === undefined ? 'the migrations' : `migration ${name}`} could not be applied: ${reason}`;
+  return new StartError(line, { cause: error, detail: name === undefined ? text : '' });
 }
 
 /** @param {unknown} error */
 function firstLine(error) {
-  return message(error).trim().split('\n')[0] ?? '';
+  const text =
+    error instanceof Error ? error.message || /** @type {{ code?: string }} */ (error).code : String(error);
+  return (text ?? '').trim().split('\n')[0] ?? '';
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
@@ -150,7 +175,9 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   try {
     if (!url) throw new StartError('DATABASE_URL is not set: say which database to migrate');
     const applied = await migrate(url, { log: console.log });
-    console.log(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
+    console.log(
+      applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`,
+    );
     process.exit(0);
   } catch (error) {
     console.error(error instanceof StartError ? error.message : error);

@@ -24,11 +24,17 @@ export function readMigrations(prismaDirectory) {
     : [];
   return {
     baseDir,
-    lockfile: { path: './migration_lock.toml', content: existsSync(lockfile) ? readFileSync(lockfile, 'utf8') : null },
+    lockfile: {
+      path: './migration_lock.toml',
+      content: existsSync(lockfile) ? readFileSync(lockfile, 'utf8') : null,
+    },
     shadowDbInitScript: '',
     migrationDirectories: names.map((name) => ({
       path: name,
-      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: readMigration(prismaDirectory, name) } },
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readMigration(prismaDirectory, name) },
+      },
     })),
   };
 }

@@ -3,7 +3,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { ColumnTypeEnum, bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import {
+  ColumnTypeEnum,
+  DriverAdapterError,
+  bindMigrationAwareSqlAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 
@@ -22,15 +26,26 @@ const TEXT_OID = 25;
 let isInstantiated = false;
 
 /**
+ * Lends a schema engine to `use` and closes its connections afterwards: the engine never does, and would
+ * keep its advisory lock with them.
+ *
+ * @template T
  * @param {string} url
  * @param {{ files: { path: string, content: string }[] }} schema
- * @returns {Promise<any>} a SchemaEngine; its 10 s timer keeps the process alive, so commands end with process.exit
+ * @param {(engine: any) => Promise<T>} use
+ * @returns {Promise<T>}
  */
-export async function openSchemaEngine(url, schema) {
+export async function withSchemaEngine(url, schema, use) {
   await instantiate();
   const datamodels = schema.files.map(({ path, content }) => [path, content]);
-  const factory = bindMigrationAwareSqlAdapterFactory(/** @type {any} */ (new EngineAdapterFactory(url)));
-  return /** @type {any} */ (bindings).SchemaEngine.new({ datamodels }, () => {}, factory);
+  const adapters = new EngineAdapterFactory(url);
+  const factory = bindMigrationAwareSqlAdapterFactory(/** @type {any} */ (adapters));
+  try {
+    const engine = await /** @type {any} */ (bindings).SchemaEngine.new({ datamodels }, () => {}, factory);
+    return await use(engine);
+  } finally {
+    await adapters.disposeAll();
+  }
 }
 
 async function instantiate() {
@@ -38,10 +53,24 @@ async function instantiate() {
   const require = createRequire(import.meta.url);
   const directory = dirname(require.resolve('@prisma/schema-engine-wasm/schema_engine_bg'));
   const module = await WebAssembly.compile(readFileSync(join(directory, 'schema_engine_bg.wasm')));
-  const instance = await WebAssembly.instantiate(module, { './schema_engine_bg.js': /** @type {any} */ (bindings) });
+  const instance = await WebAssembly.instantiate(module, { './schema_engine_bg.js': importsOfEngine() });
   /** @type {any} */ (bindings).__wbg_set_wasm(instance.exports);
   /** @type {any} */ (instance.exports).__wbindgen_start();
   isInstantiated = true;
+}
+
+/**
+ * The engine guards its lock with a timer of 10 s that it never clears, which would keep every process
+ * alive for that long. Its connections keep the process alive while there is work to do.
+ */
+function importsOfEngine() {
+  const imports = { .../** @type {Record<string, any>} */ (bindings) };
+  for (const name of Object.keys(imports)) {
+    if (!name.startsWith('__wbg_setTimeout_')) continue;
+    imports[name] = (/** @type {() => void} */ callback, /** @type {number} */ delayMs) =>
+      setTimeout(callback, delayMs >>> 0).unref();
+  }
+  return imports;
 }
 
 class EngineAdapterFactory {
@@ -51,19 +80,33 @@ class EngineAdapterFactory {
   /** @param {string} url */
   constructor(url) {
     this.config = connectionConfig(url);
+    /** @type {{ dispose: () => Promise<void> }[]} */
+    this.adapters = [];
   }
 
   async connect() {
-    return openAdapter(this.config, async () => {});
+    return this.#remember(await openAdapter(this.config, async () => {}));
   }
 
   async connectToShadowDb() {
     const database = `prisma_migrate_shadow_db_${globalThis.crypto.randomUUID()}`;
     await runOnce(this.config, `CREATE DATABASE "${database}"`);
     // Mended: a shadow database can only be dropped once nobody is connected to it.
-    return openAdapter({ ...this.config, database }, () =>
-      runOnce(this.config, `DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`),
+    return this.#remember(
+      await openAdapter({ ...this.config, database }, () =>
+        runOnce(this.config, `DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`),
+      ),
     );
+  }
+
+  async disposeAll() {
+    for (const adapter of this.adapters) await adapter.dispose();
+  }
+
+  /** @param {{ dispose: () => Promise<void> }} adapter */
+  #remember(adapter) {
+    this.adapters.push(adapter);
+    return adapter;
   }
 }
 
@@ -74,6 +117,7 @@ class EngineAdapterFactory {
 async function openAdapter(config, afterDispose) {
   // Mended: one connection, because the engine's advisory lock belongs to a session.
   const pool = new pg.Pool({ ...config, max: 1 });
+  pool.on('error', () => {});
   /** @type {any} */
   const adapter = await new PrismaPg(pool).connect();
 
@@ -83,7 +127,7 @@ async function openAdapter(config, afterDispose) {
     try {
       await pool.query(script);
     } catch (error) {
-      adapter.onError(withLine(error, script));
+      throw describeFailure(adapter, error, script);
     }
   };
   adapter.queryRaw = (/** @type {unknown} */ query) => queryWithCharType(adapter, query);
@@ -94,6 +138,7 @@ async function openAdapter(config, afterDispose) {
     return transaction;
   };
   adapter.dispose = async () => {
+    if (pool.ended || pool.ending) return;
     await pool.end();
     await afterDispose();
   };
@@ -143,7 +188,9 @@ export function connectionConfig(url) {
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),
     database: decodeURIComponent(pathname.slice(1)),
-    ...(sslMode === null || sslMode === 'disable' ? {} : { ssl: { rejectUnauthorized: sslMode.startsWith('verify') } }),
+    ...(sslMode === null || sslMode === 'disable'
+      ? {}
+      : { ssl: { rejectUnauthorized: sslMode.startsWith('verify') } }),
   };
 }
 
@@ -163,14 +210,39 @@ async function runOnce(config, sql) {
 }
 
 /**
- * Adds the line in the script to PostgreSQL's message, which only knows the character.
+ * PostgreSQL's own words with the line in the script, of which it only knows the character. The stock
+ * conversion keeps only the kind of many errors, which is of no use to the author of a migration.
  *
+ * @param {any} adapter
  * @param {unknown} error
  * @param {string} script
  */
-function withLine(error, script) {
-  if (error instanceof Error && 'position' in error && typeof error.position === 'string') {
-    error.message += ` (line ${script.slice(0, Number(error.position)).split('\n').length})`;
+function describeFailure(adapter, error, script) {
+  if (!(error instanceof pg.DatabaseError)) {
+    try {
+      adapter.onError(error);
+    } catch (converted) {
+      return converted;
+    }
   }
-  return error;
+  const {
+    code = '',
+    severity = 'ERROR',
+    message,
+    detail,
+    column,
+    hint,
+    position,
+  } = /** @type {pg.DatabaseError} */ (error);
+  const line =
+    position === undefined ? '' : ` (line ${String(script.slice(0, Number(position)).split('\n').length)})`;
+  return new DriverAdapterError({
+    kind: 'postgres',
+    code,
+    severity,
+    message: `${message}${line}`,
+    detail,
+    column,
+    hint,
+  });
 }

@@ -1,6 +1,14 @@
 // @ts-check
 import { execFile } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -71,7 +79,10 @@ export async function initialiseDataDirectory(host, directory, { superuserPasswo
     // Half a data directory would look like a whole one to the next start.
     rmSync(directory, { recursive: true, force: true });
     const { stderr, message } = /** @type {{ stderr?: string, message: string }} */ (cause);
-    throw new StartError(`PostgreSQL could not create its data directory ${directory}`, { cause, detail: stderr || message });
+    throw new StartError(`PostgreSQL could not create its data directory ${directory}`, {
+      cause,
+      detail: stderr || message,
+    });
   } finally {
     rmSync(secrets, { recursive: true, force: true });
   }
@@ -143,7 +154,7 @@ export function serverSettings({ port, maxConnections, durable, settings = {} })
     log_timezone: 'UTC',
     log_line_prefix: '%m [%p] %q%u@%d ',
     log_checkpoints: 'off',
-    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }),
+    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
     ...settings,
   };
 }

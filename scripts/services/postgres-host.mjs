@@ -1,7 +1,17 @@
 // @ts-check
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chownSync, chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, parse, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -99,9 +109,13 @@ function ensureUnprivilegedUser() {
   if (found !== null) return found;
   try {
     execFileSync('groupadd', ['--system', '--force', UNPRIVILEGED_USER], { stdio: 'pipe' });
-    execFileSync('useradd', ['--system', '--gid', UNPRIVILEGED_USER, '--shell', '/usr/sbin/nologin', UNPRIVILEGED_USER], {
-      stdio: 'pipe',
-    });
+    execFileSync(
+      'useradd',
+      ['--system', '--gid', UNPRIVILEGED_USER, '--shell', '/usr/sbin/nologin', UNPRIVILEGED_USER],
+      {
+        stdio: 'pipe',
+      },
+    );
   } catch {
     // Two first starts may create the account at once; what counts is that it is there.
   }

@@ -74,9 +74,12 @@ async function tryToStart(options) {
     }
     if (Date.now() > deadline) {
       await server.stop();
-      throw new StartError(`PostgreSQL (${name}) was not ready after ${readyTimeoutMs / 1000} s; its log is ${logFile}`, {
-        detail: server.lastLogLines(),
-      });
+      throw new StartError(
+        `PostgreSQL (${name}) was not ready after ${readyTimeoutMs / 1000} s; its log is ${logFile}`,
+        {
+          detail: server.lastLogLines(),
+        },
+      );
     }
     await sleep(10);
   }
@@ -98,12 +101,18 @@ export async function ensureDataDirectoryIsIdle({ directory, runDir, log }) {
   if (pid === undefined) return;
   const startedAt = processStartTime(pid);
   if (startedAt === null || !looksLikePostgres(pid)) return;
-  const record = readProcessRecords(runDir).find((known) => known.pid === pid && known.startedAt === startedAt);
+  const record = readProcessRecords(runDir).find(
+    (known) => known.pid === pid && known.startedAt === startedAt,
+  );
   if (record === undefined) {
-    throw new StartError(`another PostgreSQL (pid ${pid}) runs on ${directory}: stop it, or choose another DATA_DIR`);
+    throw new StartError(
+      `another PostgreSQL (pid ${pid}) runs on ${directory}: stop it, or choose another DATA_DIR`,
+    );
   }
   if (isSameProcessAlive(record.owner)) {
-    throw new StartError(`PostgreSQL on ${directory} is in use by process ${record.owner.pid}: stop that first`);
+    throw new StartError(
+      `PostgreSQL on ${directory} is in use by process ${record.owner.pid}: stop that first`,
+    );
   }
   log(`stopping PostgreSQL (pid ${pid}), left behind by a start that was killed`);
   await stopProcess(record);

@@ -3,7 +3,13 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from './ports.mjs';
-import { copyStandby, initialiseDataDirectory, loadCredentials, serverSettings, writeSettings } from './postgres-cluster.mjs';
+import {
+  copyStandby,
+  initialiseDataDirectory,
+  loadCredentials,
+  serverSettings,
+  writeSettings,
+} from './postgres-cluster.mjs';
 import { preparePostgresHost } from './postgres-host.mjs';
 import { ensureApplicationRole, queryAsSuperuser } from './postgres-roles.mjs';
 import { ensureDataDirectoryIsIdle, startPostgresServer } from './postgres-server.mjs';
@@ -51,16 +57,19 @@ const MAJOR_VERSION = '18';
  * @param {Record<string, string>} [options.settings]
  * @param {boolean} [options.durable] False trades crash safety for speed: only for throw-away data.
  * @param {string} [options.runDir] Where the processes are recorded for the guard.
+ * @param {string} [options.namePrefix] Tells clusters apart that share a run directory.
  * @param {(line: string) => void} [options.log]
  * @returns {Promise<Postgres>}
  */
 export async function startPostgres(options) {
-  const { dataDir, durable = true, replica = false, settings, log = () => {} } = options;
+  const { dataDir, durable = true, replica = false, settings, namePrefix = '', log = () => {} } = options;
   const runDir = options.runDir ?? join(dataDir, 'run');
   const replicaCount = typeof replica === 'object' ? replica.count : Number(replica);
   const host = await preparePostgresHost(dataDir);
   const primaryDir = join(host.clusterDir, 'primary');
-  const replicaDirs = Array.from({ length: replicaCount }, (_, index) => join(host.clusterDir, `replica-${index + 1}`));
+  const replicaDirs = Array.from({ length: replicaCount }, (_, index) =>
+    join(host.clusterDir, `replica-${index + 1}`),
+  );
 
   for (const directory of [...replicaDirs, primaryDir]) {
     checkDataDirectory(directory);
@@ -68,22 +77,31 @@ export async function startPostgres(options) {
   }
   const isNew = !existsSync(primaryDir);
   if (!isNew && !existsSync(join(dataDir, 'credentials.json'))) {
-    throw new StartError(`${join(dataDir, 'credentials.json')} is missing, so nobody can log in to the data next to it: run npm run reset`);
+    throw new StartError(
+      `${join(dataDir, 'credentials.json')} is missing, so nobody can log in to the data next to it: run npm run reset`,
+    );
   }
   mkdirSync(dataDir, { recursive: true });
   const credentials = loadCredentials(dataDir, options.maxConnections ?? 200);
   if (isNew) {
-    await initialiseDataDirectory(host, primaryDir, { superuserPassword: credentials.superuserPassword, durable });
+    await initialiseDataDirectory(host, primaryDir, {
+      superuserPassword: credentials.superuserPassword,
+      durable,
+    });
   }
 
   const { maxConnections } = credentials;
   const port = options.port ?? (await findFreePort());
   /** @type {PostgresHandle[]} */
   const running = [];
-  const start = async (/** @type {string} */ name, /** @type {string} */ directory, /** @type {number} */ serverPort) => {
+  const start = async (
+    /** @type {string} */ name,
+    /** @type {string} */ directory,
+    /** @type {number} */ serverPort,
+  ) => {
     const handle = await startHandle({
       host,
-      name,
+      name: `${namePrefix}${name}`,
       directory,
       port: serverPort,
       logFile: join(dataDir, `${name}.log`),
@@ -130,7 +148,9 @@ export async function startPostgres(options) {
       try {
         replicas.push(await startReplica(directory, index));
       } catch (error) {
-        log(`replica ${index + 1} cannot follow the primary any more and is copied anew (${/** @type {Error} */ (error).message})`);
+        log(
+          `replica ${index + 1} cannot follow the primary any more and is copied anew (${/** @type {Error} */ (error).message})`,
+        );
         await stop();
         for (const each of replicaDirs) await copyStandby(host, primaryDir, each);
         primary = await startPrimary();
@@ -141,9 +161,13 @@ export async function startPostgres(options) {
     }
     return {
       url: connectionUrl('caudal', credentials.applicationPassword, port, 'caudal'),
-      replicaUrls: replicas.map((each) => connectionUrl('caudal', credentials.applicationPassword, each.port, 'caudal')),
+      replicaUrls: replicas.map((each) =>
+        connectionUrl('caudal', credentials.applicationPassword, each.port, 'caudal'),
+      ),
       superuserUrl,
-      replicaSuperuserUrls: replicas.map((each) => connectionUrl('postgres', credentials.superuserPassword, each.port, 'postgres')),
+      replicaSuperuserUrls: replicas.map((each) =>
+        connectionUrl('postgres', credentials.superuserPassword, each.port, 'postgres'),
+      ),
       port,
       primary,
       replicas,
@@ -169,7 +193,7 @@ async function startHandle(options) {
     get pid() {
       return server.pid;
     },
-    waitForExit: () => server.exited,
+    waitForExit: () => server.waitForExit(),
     lastLogLines: () => server.lastLogLines(),
     kill: (signal) => server.kill(signal),
     stop: () => server.stop(),
@@ -200,10 +224,16 @@ function checkDataDirectory(directory) {
 async function waitUntilStreaming(superuserUrl, name, replica) {
   const deadline = Date.now() + 10_000;
   for (;;) {
-    const rows = await queryAsSuperuser(superuserUrl, 'SELECT state FROM pg_stat_replication WHERE application_name = $1', [name]);
+    const rows = await queryAsSuperuser(
+      superuserUrl,
+      'SELECT state FROM pg_stat_replication WHERE application_name = $1',
+      [name],
+    );
     if (rows[0]?.['state'] === 'streaming') return;
     if (Date.now() > deadline) {
-      throw new StartError(`${replica.name} did not start to stream within 10 s`, { detail: replica.lastLogLines() });
+      throw new StartError(`${replica.name} did not start to stream within 10 s`, {
+        detail: replica.lastLogLines(),
+      });
     }
     await sleep(20);
   }

@@ -37,8 +37,10 @@ export function processStartTime(pid) {
     }
   }
   try {
-    const options = /** @type {const} */ ({ encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], options).trim() || null;
+    return (
+      execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: 'pipe' }).trim() ||
+      null
+    );
   } catch {
     return null;
   }
@@ -96,16 +98,16 @@ export function readProcessRecords(runDir) {
 }
 
 /**
- * Stops every recorded process whose owner is gone, one after the other in stopping order.
+ * Stops recorded processes one after the other in stopping order: those whose owner is gone, or all.
  *
  * @param {string} runDir
- * @param {{ log?: (line: string) => void }} [options]
+ * @param {{ log?: (line: string) => void, all?: boolean }} [options]
  * @returns {Promise<number>} how many processes were still running
  */
-export async function stopLeftovers(runDir, { log = () => {} } = {}) {
+export async function stopLeftovers(runDir, { log = () => {}, all = false } = {}) {
   let stopped = 0;
   for (const record of readProcessRecords(runDir)) {
-    if (isSameProcessAlive(record.owner)) continue;
+    if (!all && isSameProcessAlive(record.owner)) continue;
     if (isSameProcessAlive(record)) {
       log(`stopping ${record.name} (pid ${record.pid}), left behind by a start that was killed`);
       await stopProcess(record);

@@ -16,7 +16,7 @@ import {
  * @typedef {object} ServiceProcess
  * @property {string} name
  * @property {number} pid
- * @property {Promise<{ code: number | null, signal: NodeJS.Signals | null }>} exited
+ * @property {() => Promise<{ code: number | null, signal: NodeJS.Signals | null }>} waitForExit
  * @property {() => boolean} hasExited
  * @property {(signal?: NodeJS.Signals) => void} kill Sends a signal and does not wait.
  * @property {() => Promise<boolean>} stop Waits until it is gone; false when it had to be killed.
@@ -55,7 +55,7 @@ export async function startServiceProcess(options) {
   });
   closeSync(output);
   let hasExited = false;
-  /** @type {ServiceProcess['exited']} */
+  /** @type {Promise<{ code: number | null, signal: NodeJS.Signals | null }>} */
   const exited = new Promise((resolve) => {
     child.once('exit', (code, signal) => {
       hasExited = true;
@@ -67,7 +67,7 @@ export async function startServiceProcess(options) {
     child.once('spawn', () => resolve(undefined));
     child.once('error', reject);
   });
-  // The caller decides what keeps the script alive; a server must not.
+  // A server alone must not keep the script alive; waiting for its end does.
   child.unref();
   const pid = /** @type {number} */ (child.pid);
   const startedAt = processStartTime(pid) ?? '';
@@ -76,7 +76,10 @@ export async function startServiceProcess(options) {
   return {
     name,
     pid,
-    exited,
+    waitForExit: () => {
+      if (!hasExited) child.ref();
+      return exited;
+    },
     hasExited: () => hasExited,
     kill: (signal = 'SIGKILL') => signalProcess(pid, signal),
     stop: async () => {

@@ -1,0 +1,119 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { diffMigrationsToSchema, writeMigration } from '../../scripts/database/diff.mjs';
+import { migrate, pendingMigrations } from '../../scripts/database/migrate.mjs';
+import { getSharedServices } from '../support/services/shared-services.js';
+import { query } from '../support/services/test-database.js';
+
+const projectPrisma = join(import.meta.dirname, '../../prisma');
+
+describe('migrations', () => {
+  const { superuserUrl, url: applicationUrl } = getSharedServices();
+  let name: string;
+  let url: string;
+  let prismaDirectory: string;
+
+  const addMigration = (folder: string, sql: string): void => {
+    const directory = join(prismaDirectory, 'migrations', folder);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'migration.sql'), sql);
+  };
+  const relationExists = async (relation: string): Promise<boolean> =>
+    (await query(url, [`SELECT to_regclass('${relation}') IS NOT NULL AS found`]))[0]?.['found'] === true;
+
+  beforeEach(async () => {
+    name = `m_${randomBytes(8).toString('hex')}`;
+    await query(superuserUrl, [`CREATE DATABASE ${name} OWNER caudal`]);
+    url = applicationUrl.replace(/\/[^/]*$/, `/${name}`);
+    prismaDirectory = mkdtempSync(join(tmpdir(), 'caudal-prisma-'));
+    cpSync(projectPrisma, prismaDirectory, { recursive: true });
+  });
+
+  afterEach(async () => {
+    rmSync(prismaDirectory, { recursive: true });
+    await query(superuserUrl, [`DROP DATABASE ${name} WITH (FORCE)`]);
+  });
+
+  it('are applied once when several processes start at the same moment', async () => {
+    const all = await pendingMigrations(url, { prismaDirectory });
+    expect(all.length).toBeGreaterThan(0);
+
+    const applied = await Promise.all([1, 2, 3].map(() => migrate(url, { prismaDirectory })));
+    expect(applied.flat()).toEqual(all);
+    expect(await pendingMigrations(url, { prismaDirectory })).toEqual([]);
+  });
+
+  it('leave nothing of a migration that fails half-way, and apply it once it is mended', async () => {
+    await migrate(url, { prismaDirectory });
+    addMigration(
+      '29990101000000_faulty',
+      'CREATE TABLE half (id int);\n\nSELECT no_such_column FROM half;\n',
+    );
+
+    const failure = migrate(url, { prismaDirectory });
+    await expect(failure).rejects.toThrow(
+      /29990101000000_faulty could not be applied: .*no_such_column.*line 3/,
+    );
+    expect(await relationExists('half')).toBe(false);
+    // The second attempt meets the same fault and not a refusal because of the first.
+    await expect(migrate(url, { prismaDirectory })).rejects.toThrow('no_such_column');
+
+    addMigration('29990101000000_faulty', 'CREATE TABLE half (id int);\n');
+    expect(await migrate(url, { prismaDirectory })).toEqual(['29990101000000_faulty']);
+    expect(await relationExists('half')).toBe(true);
+  });
+
+  it('may hold functions, DO blocks and a lone concurrent index', async () => {
+    addMigration(
+      '29990101000000_function',
+      `CREATE TABLE counted (id int);
+       CREATE FUNCTION count_up() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM 1; RETURN 2; END; $$;
+       DO $$ BEGIN IF count_up() = 2 THEN INSERT INTO counted VALUES (1); END IF; END; $$;`,
+    );
+    addMigration('29990101000001_index', 'CREATE INDEX CONCURRENTLY counted_id ON counted (id);');
+    // A second process that waits its turn must not hold the snapshot the index waits for.
+    await Promise.all([migrate(url, { prismaDirectory }), migrate(url, { prismaDirectory })]);
+    expect(await query(url, ['SELECT id FROM counted'])).toEqual([{ id: 1 }]);
+    expect(await relationExists('counted_id')).toBe(true);
+  });
+
+  it('say in one line that the server does not answer', async () => {
+    await expect(migrate('postgresql://caudal:x@127.0.0.1:1/caudal', { waitMs: 300 })).rejects.toThrow(
+      /^cannot connect to PostgreSQL at 127\.0\.0\.1:1\/caudal: .*ECONNREFUSED/,
+    );
+  });
+
+  it('build exactly the schema', async () => {
+    expect(await diffMigrationsToSchema(url)).toBe('');
+  });
+
+  it('show what the schema has and they lack, without touching the database, and can be written from that', async () => {
+    const schema = join(prismaDirectory, 'schema.prisma');
+    writeFileSync(
+      schema,
+      `${readFileSync(schema, 'utf8')}\nmodel Planted {\n  id Int @id\n  note String\n}\n`,
+    );
+
+    const sql = await diffMigrationsToSchema(url, { prismaDirectory });
+    expect(sql).toContain('CREATE TABLE "Planted"');
+    expect(await relationExists('"Planted"')).toBe(false);
+
+    const written = writeMigration(sql, 'planted', {
+      prismaDirectory,
+      now: new Date('2999-01-02T03:04:05Z'),
+    });
+    expect(written).toContain('29990102030405_planted');
+    expect(readdirSync(join(prismaDirectory, 'migrations'))).toContain('29990102030405_planted');
+    expect(await diffMigrationsToSchema(url, { prismaDirectory })).toBe('');
+  });
+
+  it('leave no shadow database behind', async () => {
+    await diffMigrationsToSchema(url);
+    const left = await query(superuserUrl, [
+      "SELECT datname FROM pg_database WHERE datname LIKE 'prisma_migrate_shadow%'",
+    ]);
+    expect(left).toEqual([]);
+  });
+});

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { migrate } from '../../../scripts/database/migrate.mjs';
+import { type Postgres, startPostgres } from '../../../scripts/services/postgres.mjs';
+import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
+import { getSharedServices, type SharedServices } from './shared-services.js';
+import { createTestDatabase, query, waitForReplay } from './test-database.js';
+
+/** Real PostgreSQL and Redis for one test file. */
+export interface TestServices {
+  readonly databaseUrl: string;
+  readonly replicaUrl: string;
+  readonly superuserUrl: string;
+  readonly replicaSuperuserUrl: string;
+  /** A server of this file alone: it may be stopped, killed, frozen (SIGSTOP) and restarted at will. */
+  readonly redis: Redis;
+  /** Present only when a PostgreSQL of its own was asked for: the servers that may be killed and started. */
+  readonly postgres: Postgres | undefined;
+  /** Another Redis, for example to give rate limits and sessions one each. */
+  startAnotherRedis(): Promise<Redis>;
+  /** Resolves once the replica has everything that is committed on the primary now. */
+  waitForReplica(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TestServicesOptions {
+  /**
+   * Start a primary and a replica for this file alone (about a second), so that they may be killed,
+   * frozen or made to lag. Otherwise the file gets a database of its own on the shared servers.
+   */
+  readonly dedicatedPostgres?: boolean;
+}
+
+export async function startTestServices(options: TestServicesOptions = {}): Promise<TestServices> {
+  const shared = getSharedServices();
+  const redisServers: Redis[] = [];
+  const startAnotherRedis = async (): Promise<Redis> => {
+    const redis = await startTestRedis(shared);
+    redisServers.push(redis);
+    return redis;
+  };
+  const [database, redis] = await Promise.all([
+    options.dedicatedPostgres === true ? startDedicatedPostgres(shared) : createSharedDatabase(shared),
+    startAnotherRedis(),
+  ]);
+  return {
+    ...database,
+    redis,
+    startAnotherRedis,
+    waitForReplica: async () => {
+      const [row] = await query(database.superuserUrl, ['SELECT pg_current_wal_flush_lsn() AS lsn']);
+      await waitForReplay(database.replicaSuperuserUrl, String(row?.['lsn']));
+    },
+    close: async () => {
+      await Promise.all([database.drop(), ...redisServers.map((each) => each.stop())]);
+    },
+  };
+}
+
+type Database = Pick<
+  TestServices,
+  'databaseUrl' | 'replicaUrl' | 'superuserUrl' | 'replicaSuperuserUrl' | 'postgres'
+> & { drop(): Promise<void> };
+
+async function createSharedDatabase(shared: SharedServices): Promise<Database> {
+  return { ...(await createTestDatabase(shared)), postgres: undefined };
+}
+
+async function startDedicatedPostgres(shared: SharedServices): Promise<Database> {
+  const name = `postgres-${randomBytes(8).toString('hex')}`;
+  const postgres = await startPostgres({
+    dataDir: join(shared.directory, name),
+    runDir: shared.runDir,
+    namePrefix: `${name}-`,
+    replica: true,
+    durable: false,
+    maxConnections: 200,
+  });
+  await migrate(postgres.url);
+  const inDatabase = (url: string | undefined): string => (url ?? '').replace(/\/[^/]*$/, '/caudal');
+  return {
+    databaseUrl: postgres.url,
+    replicaUrl: inDatabase(postgres.replicaUrls[0]),
+    superuserUrl: inDatabase(postgres.superuserUrl),
+    replicaSuperuserUrl: inDatabase(postgres.replicaSuperuserUrls[0]),
+    postgres,
+    drop: () => postgres.stop(),
+  };
+}
+
+async function startTestRedis(shared: SharedServices): Promise<Redis> {
+  const name = `redis-${randomBytes(8).toString('hex')}`;
+  return startRedis({
+    dir: join(shared.directory, name),
+    name,
+    runDir: shared.runDir,
+    server: shared.redisServer,
+  });
+}
