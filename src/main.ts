@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify';
 import { drain } from './bootstrap/graceful-shutdown.js';
 import { createApplication } from './bootstrap/create-application.js';
 import { createManagementServer } from './bootstrap/management-server.js';

@@ -1,6 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
 import { PAGE_HEADERS } from './http/security-headers.js';
 
 export function buildOpenApiDocument(app: NestFastifyApplication): OpenAPIObject {

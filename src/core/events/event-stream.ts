@@ -52,7 +52,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
     while (!this.isStopped) {
       try {
         lastId ??= await this.endOfStream(client);
-        const streams = await client.xread(
+        const reply: unknown = await client.xread(
           'COUNT',
           READ_COUNT,
           'BLOCK',
@@ -62,7 +62,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
           lastId,
         );
         this.current = true;
-        for (const [id, fields] of entriesOf(streams)) {
+        for (const [id, fields] of entriesOf(reply)) {
           lastId = id;
           this.dispatch(fields);
         }
@@ -101,9 +101,9 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
 
 /** RESP3 answers XREAD with a map, RESP2 with an array of pairs; null when the block ended empty. */
 function entriesOf(reply: unknown): [string, string[]][] {
-  if (reply === null || reply === undefined) return [];
-  const streams: unknown = Array.isArray(reply)
+  if (typeof reply !== 'object' || reply === null) return [];
+  const entries: unknown = Array.isArray(reply)
     ? (reply as [string, unknown][])[0]?.[1]
     : Object.values(reply)[0];
-  return (streams ?? []) as [string, string[]][];
+  return (entries ?? []) as [string, string[]][];
 }
