@@ -3,6 +3,7 @@ import { APP_GUARD } from '@nestjs/core';
 import type { Clock } from './common/clock.js';
 import { type AppConfig, ConfigModule } from './config/index.js';
 import { AccessGuard } from './core/access-control/index.js';
+import { CursorModule } from './core/cursor/index.js';
 import { EventsModule } from './core/events/index.js';
 import { HealthModule } from './core/health/index.js';
 import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
@@ -24,6 +25,7 @@ export class AppModule {
         PrismaModule,
         HealthModule,
         EventsModule,
+        CursorModule,
         RateLimiterModule,
       ],
       // In this order: the limit by address before any work on the token.

@@ -1,0 +1,2 @@
+export { CURSOR_LENGTH_MAX, CursorCodec, type CursorValue } from './cursor-codec.js';
+export { CursorModule } from './cursor.module.js';
