@@ -5,6 +5,7 @@ import { type AppConfig, ConfigModule } from './config/index.js';
 import { AccessGuard } from './core/access-control/index.js';
 import { CursorModule } from './core/cursor/index.js';
 import { EventsModule } from './core/events/index.js';
+import { FieldEncryptionModule } from './core/field-encryption/index.js';
 import { HealthModule } from './core/health/index.js';
 import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
@@ -25,6 +26,7 @@ export class AppModule {
         PrismaModule,
         HealthModule,
         EventsModule,
+        FieldEncryptionModule,
         CursorModule,
         RateLimiterModule,
       ],

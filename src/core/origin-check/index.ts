@@ -1,0 +1,1 @@
+export { CheckOrigin } from './origin-check.guard.js';
