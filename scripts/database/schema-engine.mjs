@@ -52,6 +52,7 @@ async function instantiate() {
   if (isInstantiated) return;
   const require = createRequire(import.meta.url);
   const directory = dirname(require.resolve('@prisma/schema-engine-wasm/schema_engine_bg'));
+  const { WebAssembly } = /** @type {any} */ (globalThis);
   const module = await WebAssembly.compile(readFileSync(join(directory, 'schema_engine_bg.wasm')));
   const instance = await WebAssembly.instantiate(module, { './schema_engine_bg.js': importsOfEngine() });
   /** @type {any} */ (bindings).__wbg_set_wasm(instance.exports);
@@ -226,23 +227,24 @@ function describeFailure(adapter, error, script) {
     }
   }
   const {
-    code = '',
+    code,
+    message: words,
     severity = 'ERROR',
-    message,
     detail,
     column,
     hint,
     position,
   } = /** @type {pg.DatabaseError} */ (error);
-  const line =
-    position === undefined ? '' : ` (line ${String(script.slice(0, Number(position)).split('\n').length)})`;
-  return new DriverAdapterError({
-    kind: 'postgres',
-    code,
-    severity,
-    message: `${message}${line}`,
-    detail,
-    column,
-    hint,
-  });
+  const line = position === undefined ? '' : `line ${String(lineOf(script, Number(position)))}, `;
+  const message = `${words} (${line}SQLSTATE ${code ?? 'unknown'})`;
+  // The engine has words of its own for many codes; only for one it does not know it keeps the message.
+  return new DriverAdapterError({ kind: 'postgres', code: 'XX000', severity, message, detail, column, hint });
+}
+
+/**
+ * @param {string} script
+ * @param {number} position
+ */
+function lineOf(script, position) {
+  return script.slice(0, position).split('\n').length;
 }

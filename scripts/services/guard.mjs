@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stopLeftovers } from './process-records.mjs';
+import { stopRecorded } from './process-records.mjs';
 
 /**
  * Starts a small process that outlives this one. When this one ends, however it ends, its end of the
@@ -39,7 +39,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => {});
   process.stdin.resume();
   process.stdin.once('end', async () => {
-    if (runDir !== undefined) await stopLeftovers(runDir, { all: true });
+    if (runDir !== undefined) await stopRecorded(runDir, { all: true });
     for (const path of remove) rmSync(path, { recursive: true, force: true });
     process.exit(0);
   });

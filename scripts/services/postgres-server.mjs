@@ -63,6 +63,8 @@ async function tryToStart(options) {
     order: options.order,
     // SIGINT is PostgreSQL's fast shutdown: it ends sessions and writes a checkpoint.
     stopSignal: 'SIGINT',
+    // SIGQUIT is its immediate shutdown: like a crash, but its children end with it.
+    forceSignal: 'SIGQUIT',
     graceMs: 20_000,
   });
   const deadline = Date.now() + readyTimeoutMs;
@@ -116,7 +118,7 @@ export async function ensureDataDirectoryIsIdle({ directory, runDir, log }) {
   }
   log(`stopping PostgreSQL (pid ${pid}), left behind by a start that was killed`);
   await stopProcess(record);
-  removeProcessRecord(runDir, record.name);
+  removeProcessRecord(runDir, record.name, record.pid);
 }
 
 /**

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @property {string} startedAt Identity of the process: a reused pid has another start time.
  * @property {number} order Processes stop in descending order: applications, Redis, replicas, primary.
  * @property {NodeJS.Signals} stopSignal
+ * @property {NodeJS.Signals} forceSignal Sent when the grace is over, or when there is none.
  * @property {number} graceMs How long the process may take to stop before it is killed.
  * @property {{ pid: number, startedAt: string }} owner The script that started it.
  */
@@ -73,11 +74,15 @@ export function writeProcessRecord(runDir, record) {
 }
 
 /**
+ * Removes the record unless the name belongs to a later process by now.
+ *
  * @param {string} runDir
  * @param {string} name
+ * @param {number} pid
  */
-export function removeProcessRecord(runDir, name) {
-  rmSync(join(runDir, `${name}.json`), { force: true });
+export function removeProcessRecord(runDir, name, pid) {
+  const record = readProcessRecords(runDir).find((known) => known.name === name);
+  if (record?.pid === pid) rmSync(join(runDir, `${name}.json`), { force: true });
 }
 
 /**
@@ -98,36 +103,51 @@ export function readProcessRecords(runDir) {
 }
 
 /**
- * Stops recorded processes one after the other in stopping order: those whose owner is gone, or all.
+ * Stops recorded processes in stopping order, those of the same order at once: only processes whose
+ * owner is gone, or all.
  *
  * @param {string} runDir
- * @param {{ log?: (line: string) => void, all?: boolean }} [options]
+ * @param {{ log?: (record: ProcessRecord) => void, all?: boolean }} [options] `log` is told before each is stopped.
  * @returns {Promise<number>} how many processes were still running
  */
-export async function stopLeftovers(runDir, { log = () => {}, all = false } = {}) {
-  let stopped = 0;
-  for (const record of readProcessRecords(runDir)) {
-    if (!all && isSameProcessAlive(record.owner)) continue;
-    if (isSameProcessAlive(record)) {
-      log(`stopping ${record.name} (pid ${record.pid}), left behind by a start that was killed`);
-      await stopProcess(record);
-      stopped += 1;
-    }
-    removeProcessRecord(runDir, record.name);
+export async function stopRecorded(runDir, { log = () => {}, all = false } = {}) {
+  const records = readProcessRecords(runDir).filter((record) => all || !isSameProcessAlive(record.owner));
+  const running = records.filter((record) => isSameProcessAlive(record));
+  for (const order of new Set(running.map((record) => record.order))) {
+    const together = running.filter((record) => record.order === order);
+    for (const record of together) log(record);
+    await Promise.all(together.map((record) => stopProcess(record)));
   }
-  return stopped;
+  for (const record of records) removeProcessRecord(runDir, record.name, record.pid);
+  return running.length;
 }
 
 /**
- * Asks a process to stop and kills it when it has not done so within its grace. Works for processes
+ * Ends recorded processes without giving them time to finish anything.
+ *
+ * @param {string} runDir
+ */
+export function killRecorded(runDir) {
+  for (const record of readProcessRecords(runDir)) {
+    if (isSameProcessAlive(record)) signalProcess(record.pid, record.forceSignal);
+  }
+}
+
+/**
+ * Asks a process to stop, and forces it when it has not done so within its grace. Works for processes
  * that are not our children, which is why it polls.
  *
- * @param {Pick<ProcessRecord, 'pid' | 'startedAt' | 'stopSignal' | 'graceMs'>} target
- * @returns {Promise<boolean>} false when it had to be killed
+ * @param {Pick<ProcessRecord, 'pid' | 'startedAt' | 'stopSignal' | 'forceSignal' | 'graceMs'>} target
+ * @returns {Promise<boolean>} false when it had to be forced
  */
 export async function stopProcess(target) {
+  if (!isSameProcessAlive(target)) return true;
   signalProcess(target.pid, target.stopSignal);
+  // A process that was frozen does not see the signal before it goes on.
+  signalProcess(target.pid, 'SIGCONT');
   if (await waitUntilGone(target, target.graceMs)) return true;
+  signalProcess(target.pid, target.forceSignal);
+  if (await waitUntilGone(target, 3_000)) return false;
   signalProcess(target.pid, 'SIGKILL');
   await waitUntilGone(target, 5_000);
   return false;

@@ -102,12 +102,9 @@ async function startOn(port, { dir, name, runDir, server, persistent = false, se
     lastLogLines: () => running.lastLogLines(),
     kill: (signal) => running.kill(signal),
     stop: async () => {
-      // A stopped process does not see the request to end before it goes on.
-      running.kill('SIGCONT');
       await running.stop();
     },
     restart: async () => {
-      running.kill('SIGCONT');
       await running.stop();
       running = await start();
     },
@@ -131,7 +128,7 @@ async function stopEarlierServer(runDir, name, log) {
     log(`stopping ${name} (pid ${record.pid}), left behind by a start that was killed`);
     await stopProcess(record);
   }
-  removeProcessRecord(runDir, name);
+  removeProcessRecord(runDir, name, record.pid);
 }
 
 /**

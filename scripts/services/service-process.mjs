@@ -36,6 +36,7 @@ import {
  * @param {string} options.runDir
  * @param {number} options.order
  * @param {NodeJS.Signals} [options.stopSignal]
+ * @param {NodeJS.Signals} [options.forceSignal]
  * @param {number} [options.graceMs]
  * @param {NodeJS.ProcessEnv} [options.env]
  * @param {string} [options.cwd]
@@ -43,7 +44,15 @@ import {
  * @returns {Promise<ServiceProcess>}
  */
 export async function startServiceProcess(options) {
-  const { name, runDir, order, logFile, stopSignal = 'SIGTERM', graceMs = 10_000 } = options;
+  const {
+    name,
+    runDir,
+    order,
+    logFile,
+    stopSignal = 'SIGTERM',
+    forceSignal = 'SIGKILL',
+    graceMs = 10_000,
+  } = options;
   mkdirSync(dirname(logFile), { recursive: true });
   const output = openSync(logFile, 'a', 0o600);
   const child = spawn(options.command, options.args, {
@@ -59,7 +68,7 @@ export async function startServiceProcess(options) {
   const exited = new Promise((resolve) => {
     child.once('exit', (code, signal) => {
       hasExited = true;
-      removeProcessRecord(runDir, name);
+      removeProcessRecord(runDir, name, child.pid ?? 0);
       resolve({ code, signal });
     });
   });
@@ -71,7 +80,7 @@ export async function startServiceProcess(options) {
   child.unref();
   const pid = /** @type {number} */ (child.pid);
   const startedAt = processStartTime(pid) ?? '';
-  writeProcessRecord(runDir, { name, pid, order, stopSignal, graceMs });
+  writeProcessRecord(runDir, { name, pid, order, stopSignal, forceSignal, graceMs });
 
   return {
     name,
@@ -84,8 +93,8 @@ export async function startServiceProcess(options) {
     kill: (signal = 'SIGKILL') => signalProcess(pid, signal),
     stop: async () => {
       if (hasExited) return true;
-      const stoppedByItself = await stopProcess({ pid, startedAt, stopSignal, graceMs });
-      removeProcessRecord(runDir, name);
+      const stoppedByItself = await stopProcess({ pid, startedAt, stopSignal, forceSignal, graceMs });
+      removeProcessRecord(runDir, name, pid);
       return stoppedByItself;
     },
     lastLogLines: () => lastLines(logFile),

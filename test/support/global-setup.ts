@@ -20,7 +20,9 @@ export default async function startSharedServices(): Promise<void> {
   const runDir = join(directory, 'run');
   // The guard also cleans up after a run that was interrupted or killed.
   let guard = startGuard({ runDir, remove: [directory] });
-  const log = (line: string): void => console.log(line);
+  const log = (line: string): void => {
+    console.log(line);
+  };
   try {
     const [postgres, redisServer] = await Promise.all([
       startPostgres({

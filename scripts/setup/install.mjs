@@ -1,0 +1,55 @@
+// @ts-check
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StartError } from '../services/start-error.mjs';
+import { PROJECT, PROJECT_NODE, runTool } from './project.mjs';
+
+/**
+ * Installs the packages when node_modules is missing or differs from package-lock.json. Runs on the
+ * system's Node without any package.
+ *
+ * @param {import('./steps.mjs').Steps} steps
+ */
+export async function ensureInstalled(steps) {
+  const [major = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20)
+    throw new StartError(`Node.js ${process.versions.node} is too old: install Node.js 20 or newer`);
+  if (isInstalled()) return;
+  await steps.run(
+    'installing packages (npm ci)',
+    async () => {
+      // The npm that runs us is the one that works here; a bare "npm" may be a shim.
+      const npm = process.env['npm_execpath'];
+      const isScript = npm !== undefined && /\.c?js$/.test(npm);
+      const args = ['ci', '--include=dev', '--no-progress'];
+      if (isScript) await runTool('npm ci', process.execPath, [npm, ...args]);
+      else await runTool('npm ci', process.platform === 'win32' ? 'npm.cmd' : 'npm', args);
+      if (!existsSync(PROJECT_NODE)) {
+        throw new StartError(
+          'npm ci did not install the package "node": allow its install script (npm config "ignore-scripts" must be off)',
+        );
+      }
+    },
+    () => 'packages installed',
+  );
+}
+
+/**
+ * Compares package-lock.json with the copy that npm keeps of what it installed. Packages for other
+ * platforms are optional and may be absent.
+ */
+export function isInstalled() {
+  const installedFile = join(PROJECT, 'node_modules', '.package-lock.json');
+  if (!existsSync(installedFile) || !existsSync(PROJECT_NODE)) return false;
+  /** @typedef {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }>} Packages */
+  /** @type {Packages} */
+  const wanted = JSON.parse(readFileSync(join(PROJECT, 'package-lock.json'), 'utf8')).packages;
+  /** @type {Packages} */
+  const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
+  return Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) => {
+    if (path === '') return true;
+    const found = installed[path];
+    if (found === undefined) return optional === true || devOptional === true;
+    return found.version === version && found.integrity === integrity;
+  });
+}

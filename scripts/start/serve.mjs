@@ -1,0 +1,156 @@
+// @ts-check
+import { join } from 'node:path';
+import { startGuard } from '../services/guard.mjs';
+import { isPortFree } from '../services/ports.mjs';
+import { killRecorded, stopRecorded } from '../services/process-records.mjs';
+import { StartError } from '../services/start-error.mjs';
+import { ensureBuilt } from '../setup/build.mjs';
+import { reportFailure } from '../setup/steps.mjs';
+import { startApplication } from './app-process.mjs';
+import { describeRunning } from './banner.mjs';
+import { claimDataDirectory, layoutOf, releaseDataDirectory } from './data-directory.mjs';
+import { followLog } from './log-tail.mjs';
+import { loadSecrets } from './secrets.mjs';
+import { seed } from './seed.mjs';
+import { startServices } from './services.mjs';
+
+/** npm passes on the signal that the terminal has sent already: a pair this close is one Ctrl-C. */
+const SAME_KEYSTROKE_MS = 700;
+
+/**
+ * Builds, starts everything, and stays until it is told to stop or something it started ends.
+ *
+ * @param {import('./options.mjs').StartOptions} options
+ * @param {import('../setup/steps.mjs').Steps} steps
+ */
+export async function serve(options, steps) {
+  const layout = layoutOf(options.dataDir);
+  claimDataDirectory(options.dataDir);
+  const guard = startGuard({ runDir: layout.run });
+  /** @type {(() => void)[]} */
+  const logTails = [];
+
+  let isStopping = false;
+  const stop = async (/** @type {number} */ exitCode) => {
+    if (isStopping) return;
+    isStopping = true;
+    const log = (/** @type {{ name: string }} */ { name }) => {
+      steps.say(`stopping ${name}`);
+    };
+    // Until nothing runs: told to stop in the middle of a start, that start may yet add a process.
+    while ((await stopRecorded(layout.run, { all: true, log })) > 0);
+    for (const endTail of logTails) endTail();
+    await guard.release();
+    releaseDataDirectory(options.dataDir);
+    if (exitCode === 0) steps.say('✓ stopped');
+    process.exit(exitCode);
+  };
+  listenToSignals({
+    stop: () => void stop(0),
+    force: () => {
+      steps.say('stopping at once');
+      killRecorded(layout.run);
+    },
+  });
+  const fail = async (/** @type {unknown} */ error) => {
+    // What fails because we stop is no failure.
+    if (isStopping) return;
+    reportFailure(error);
+    await stop(1);
+  };
+
+  try {
+    await stopRecorded(layout.run, {
+      log: ({ name, pid }) => {
+        steps.say(`stopping ${name} (process ${String(pid)}), left behind by a start that was killed`);
+      },
+    });
+    await checkPorts(options);
+    await ensureBuilt(steps);
+    const services = await startServices(options, layout, steps);
+    const env = {
+      NODE_ENV: 'production',
+      ...process.env,
+      ...loadSecrets(layout.secrets, process.env),
+      ...services.env,
+      ROLE: options.role,
+    };
+    const { newPassword } = await steps.run(
+      'seeding',
+      () => seed(options, env),
+      ({ summary }) => summary,
+    );
+    const title =
+      options.instances === 1 ? 'application' : `${String(options.instances)} application processes`;
+    const applications = await steps.run(
+      `starting the ${title}`,
+      () =>
+        startApplications(options, layout, env, (logFile, label) => {
+          logTails.push(followLog(logFile, { label, verbose: options.verbose, print: steps.say }));
+        }),
+      () => `${title} ready`,
+    );
+
+    for (const { name, waitForExit, lastLogLines } of [...services.started, ...applications]) {
+      void waitForExit().then(() =>
+        fail(new StartError(`${name} has stopped unexpectedly`, { detail: lastLogLines() })),
+      );
+    }
+    steps.say(describeRunning(options, { newPassword }));
+  } catch (error) {
+    await fail(error);
+  }
+}
+
+/**
+ * @param {import('./options.mjs').StartOptions} options
+ * @param {ReturnType<typeof layoutOf>} layout
+ * @param {NodeJS.ProcessEnv} env
+ * @param {(logFile: string, label: string) => void} follow
+ */
+function startApplications(options, layout, env, follow) {
+  const starts = Array.from({ length: options.instances }, (_, index) => {
+    const port = options.port + index;
+    return startApplication({
+      port,
+      managementPort: options.managementPort + index,
+      role: options.role,
+      env,
+      logFile: join(layout.logs, `app-${String(port)}.log`),
+      runDir: layout.run,
+      onLog: (logFile) => {
+        follow(logFile, options.instances === 1 ? '' : `[${String(port)}] `);
+      },
+    });
+  });
+  return Promise.all(starts);
+}
+
+/** @param {import('./options.mjs').StartOptions} options */
+async function checkPorts(options) {
+  const wanted = [];
+  for (let index = 0; index < options.instances; index += 1) {
+    if (options.role !== 'worker') wanted.push({ name: 'PORT', port: options.port + index });
+    wanted.push({ name: 'MANAGEMENT_PORT', port: options.managementPort + index });
+  }
+  for (const { name, port } of wanted) {
+    if (!(await isPortFree(port))) {
+      throw new StartError(
+        `port ${String(port)} is in use: stop what listens there, or choose another ${name}`,
+      );
+    }
+  }
+}
+
+/** @param {{ stop: () => void, force: () => void }} actions */
+function listenToSignals({ stop, force }) {
+  let firstMs = 0;
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => {
+      if (firstMs === 0) {
+        firstMs = performance.now();
+        stop();
+      } else if (performance.now() - firstMs > SAME_KEYSTROKE_MS) force();
+    });
+  }
+}
