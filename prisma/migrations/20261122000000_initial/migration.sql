@@ -132,8 +132,6 @@ CREATE TABLE cart_lines (
 CREATE UNIQUE INDEX cart_lines_cart_id_variant_id_key ON cart_lines (cart_id, variant_id);
 
 -- orders and payments
-CREATE SEQUENCE order_number_seq AS bigint;
-
 CREATE TABLE orders (
   id uuid PRIMARY KEY,
   number text NOT NULL,

@@ -1,3 +1,4 @@
+export { isRedisUnavailable } from './redis-errors.js';
 export { redisKeys } from './redis-keys.js';
 export { RedisModule } from './redis.module.js';
 export { RedisScript } from './redis-script.js';

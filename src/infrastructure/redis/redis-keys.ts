@@ -3,12 +3,12 @@
  * cluster slot, so keys that one script touches share it.
  */
 export const redisKeys = {
-  /** String, the present epoch of the admission notes (a UUID). */
+  /** String, the epoch under which admissions are being noted (a UUID). */
   admissionEpoch: (): string => 'caudal:admission:epoch:{admission}',
+  /** String, `<epoch>@<run id of the server>` once every admitted key of the epoch is noted. */
+  admissionComplete: (): string => 'caudal:admission:complete:{admission}',
   /** String, exists while the key of a request may have an admitted order (24 h). */
   admissionNote: (digest: string): string => `caudal:admission:note:{admission}:${digest}`,
-  /** String, exists while a variant was just seen sold out (under a second). */
-  soldOut: (variantId: string): string => `caudal:admission:sold-out:{admission}:${variantId}`,
   /** String, WAL position of a principal's last write (seconds). */
   writePosition: (principalId: string): string => `caudal:consistency:write:{${principalId}}`,
   /** Stream of the outbox events. */

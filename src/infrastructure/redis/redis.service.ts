@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
@@ -19,9 +19,10 @@ const BLOCKING_GRACE_MS = 1000;
  * goes on in the background, at most every second, with jitter.
  */
 @Injectable()
-export class RedisService implements OnModuleDestroy {
+export class RedisService implements OnApplicationShutdown {
   private readonly clients = new Map<string, Redis>();
   private readonly blocking = new Set<Redis>();
+  private readonly runIds = new Map<Redis, string>();
 
   constructor(
     private readonly config: AppConfig,
@@ -52,6 +53,15 @@ export class RedisService implements OnModuleDestroy {
     return this.clients.get(this.urlOf(role))?.status === 'ready';
   }
 
+  /**
+   * The run id of the server process behind the present connection of the role; null while there is
+   * none. A restarted server, or another one after a failover, has another run id.
+   */
+  runIdOf(role: RedisRole): string | null {
+    const client = this.client(role);
+    return client.status === 'ready' ? (this.runIds.get(client) ?? null) : null;
+  }
+
   /** A connection of its own for a reader that blocks up to `blockMs`; ends with the service. */
   blockingClient(role: RedisRole, blockMs: number): Redis {
     const client = this.connect(this.urlOf(role), role, blockMs + BLOCKING_GRACE_MS);
@@ -66,7 +76,7 @@ export class RedisService implements OnModuleDestroy {
     return performance.now() - start;
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     for (const client of [...this.clients.values(), ...this.blocking]) client.disconnect();
   }
 
@@ -104,10 +114,21 @@ export class RedisService implements OnModuleDestroy {
         this.logger.warn({ role, reason: error.message }, 'Redis is not reachable; running degraded');
       down = true;
     });
+    client.on('close', () => this.runIds.delete(client));
     client.on('ready', () => {
+      void this.learnRunId(client);
       if (down) this.logger.info({ role }, 'Redis is reachable again');
       down = false;
     });
     return client;
+  }
+
+  private async learnRunId(client: Redis): Promise<void> {
+    try {
+      const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1];
+      if (runId !== undefined && client.status === 'ready') this.runIds.set(client, runId);
+    } catch {
+      // The connection is gone again, or the server hangs; the next one that becomes ready is asked anew.
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool, PoolConfig } from 'pg';
 import { Clock } from '../../../common/clock.js';
@@ -31,7 +31,7 @@ export type ReadFloor = WalPosition | 'primary' | null;
  * supports, outside by the driver.
  */
 @Injectable()
-export class OptimizedPrismaService implements OnModuleDestroy {
+export class OptimizedPrismaService implements OnApplicationShutdown {
   readonly write: PrismaClient;
   private readonly writePool: Pool;
   private readonly replicas: readonly Replica[];
@@ -182,7 +182,7 @@ export class OptimizedPrismaService implements OnModuleDestroy {
     );
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await this.write.$disconnect();
     await Promise.all(this.replicas.map((replica) => replica.client.$disconnect()));
     await Promise.all(

@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
+import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+
+/** A note outlives the stored answer (24 h) by a margin for the batch that is still to commit. */
+const NOTE_LIFE_MS = 24 * 3_600_000 + 600_000;
+/** How long a process may act on an epoch it has read; breaking an epoch waits this long. */
+const LEASE_MS = 1000;
+/** Covers what timers and schedulers round away when somebody waits for a lease to end. */
+const LEASE_MARGIN_MS = 100;
+/** Keys asked for in one command. */
+const FIND_MAX = 256;
+
+const noteScript = new RedisScript<string | null>(
+  new URL('./scripts/admission-note.lua', import.meta.url),
+  (reply) => (typeof reply === 'string' ? reply : null),
+);
+const findScript = new RedisScript<[complete: string, ...noted: number[]]>(
+  new URL('./scripts/admission-find.lua', import.meta.url),
+  (reply) => reply as [string, ...number[]],
+);
+
+interface Lease {
+  readonly epoch: string | null;
+  readonly endsMs: number;
+}
+
+interface Question {
+  readonly digest: string;
+  readonly answer: (isKnownNew: boolean) => void;
+}
+
+/**
+ * Knows which idempotency keys have certainly never been admitted, so that a key can be refused without
+ * a question to PostgreSQL. It errs only towards "ask PostgreSQL".
+ *
+ * Every key is noted in Redis before the transaction that may admit it. The notes are trusted under an
+ * *epoch*, whose name is kept in PostgreSQL and in Redis:
+ * - A transaction reads the epoch and may commit only if its notes were written under that epoch, or if
+ *   PostgreSQL has none. Whoever cannot note (Redis is away) first breaks the epoch in PostgreSQL and
+ *   waits until every process's lease on it is over.
+ * - A refusal needs a lease on the epoch (read from PostgreSQL less than {@link LEASE_MS} ago), the same
+ *   epoch declared complete in Redis by the very server process that answers, and no note of the key.
+ * - A Redis that lost data has lost the declaration or runs under another run id. The keeper then begins
+ *   a new epoch: it waits for the transactions of the old one and notes every stored answer anew.
+ *
+ * The protocol and its argument are ADR 0004.
+ */
+@Injectable()
+export class AdmissionLedger {
+  private lease: Lease = { epoch: null, endsMs: 0 };
+  private renewal: Promise<Lease> | null = null;
+  private questions: Question[] = [];
+
+  constructor(
+    private readonly redis: RedisService,
+    private readonly database: OptimizedPrismaService,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Notes the keys. The epoch under which they are noted; null when they are not, or nobody trusts notes at present. */
+  async note(digests: readonly string[]): Promise<string | null> {
+    if (!this.redis.isReady('main')) return null;
+    try {
+      const keys = [redisKeys.admissionEpoch(), ...digests.map((digest) => redisKeys.admissionNote(digest))];
+      return await noteScript.run(this.redis.client('main'), keys, [NOTE_LIFE_MS]);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Whether a transaction may admit keys noted under `notedEpoch` (see {@link note}). One statement. */
+  async mayAdmit(transaction: SqlTransaction, notedEpoch: string | null): Promise<boolean> {
+    const [state] = await transaction.query<{ epoch: string | null }>('SELECT epoch FROM admission_state');
+    const epoch = state?.epoch ?? null;
+    return epoch === null || epoch === notedEpoch;
+  }
+
+  /** Ends the trust in the present epoch, everywhere, before it returns. Called when keys cannot be noted. */
+  async breakEpoch(): Promise<void> {
+    await this.database.write.$executeRawUnsafe('UPDATE admission_state SET epoch = NULL WHERE epoch IS NOT NULL');
+    await new Promise((resolve) => setTimeout(resolve, LEASE_MS + LEASE_MARGIN_MS));
+  }
+
+  /**
+   * True when the key was certainly never admitted at the time of the call; false when it was, or when
+   * nobody can tell without PostgreSQL. Questions of one turn of the event loop share a Redis command.
+   */
+  isKnownNew(digest: string): Promise<boolean> {
+    if (!this.redis.isReady('main')) return Promise.resolve(false);
+    return new Promise((answer) => {
+      this.questions.push({ digest, answer });
+      if (this.questions.length === 1) setImmediate(() => void this.ask());
+      else if (this.questions.length >= FIND_MAX) void this.ask();
+    });
+  }
+
+  private async ask(): Promise<void> {
+    const questions = this.questions.splice(0);
+    if (questions.length === 0) return;
+    const noted = await this.findNotes(questions.map(({ digest }) => digest));
+    questions.forEach(({ answer }, index) => {
+      answer(noted?.[index] === 0);
+    });
+  }
+
+  /** For each key 0 or 1, null when the notes cannot be trusted. */
+  private async findNotes(digests: readonly string[]): Promise<number[] | null> {
+    try {
+      const { epoch } = await this.currentLease();
+      const runId = this.redis.runIdOf('main');
+      if (epoch === null || runId === null) return null;
+      const keys = [redisKeys.admissionComplete(), ...digests.map((digest) => redisKeys.admissionNote(digest))];
+      const [complete, ...noted] = await findScript.run(this.redis.client('main'), keys, []);
+      // The lease must still hold now: what was read is only acted upon under it.
+      const holds = this.lease.epoch === epoch && this.clock.monotonicMs() < this.lease.endsMs;
+      return holds && complete === `${epoch}@${runId}` ? noted : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private currentLease(): Promise<Lease> {
+    if (this.clock.monotonicMs() < this.lease.endsMs) return Promise.resolve(this.lease);
+    this.renewal ??= this.renewLease().finally(() => {
+      this.renewal = null;
+    });
+    return this.renewal;
+  }
+
+  private async renewLease(): Promise<Lease> {
+    // The lease counts from before the question, or a slow answer would stretch it.
+    const endsMs = this.clock.monotonicMs() + LEASE_MS;
+    const state = await this.database.write.admissionState.findUnique({ where: { id: 1 } });
+    this.lease = { epoch: state?.epoch ?? null, endsMs };
+    return this.lease;
+  }
+}

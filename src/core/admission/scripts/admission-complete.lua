@@ -1,0 +1,18 @@
+-- Declares an epoch complete, unless another one has begun since.
+--
+-- KEYS[1]  epoch
+-- KEYS[2]  complete
+-- ARGV[1]  the epoch
+-- ARGV[2]  run id of the server that the notes were written to
+-- ARGV[3]  life of the declaration in milliseconds
+--
+-- Returns 1 when declared, 0 when another epoch has begun. Complexity O(1).
+local epoch = ARGV[1]
+local runId = ARGV[2]
+local lifeMs = ARGV[3]
+if redis.call('GET', KEYS[1]) ~= epoch then
+  return 0
+end
+redis.call('PEXPIRE', KEYS[1], lifeMs)
+redis.call('SET', KEYS[2], epoch .. '@' .. runId, 'PX', lifeMs)
+return 1

@@ -1,0 +1,83 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { AppConfig } from '../../config/index.js';
+import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
+import { JobRunner } from '../jobs/index.js';
+
+/** The stream is a wake-up call for copies in memory, not the history: that is the outbox itself. */
+const STREAM_LIFE_MS = 600_000;
+
+interface OutboxRow {
+  id: string;
+  type: string;
+  aggregate_id: string;
+  payload: string;
+  created_at: string;
+}
+
+/**
+ * Moves committed events from the outbox to the stream that every process reads. One process does it at
+ * a time; when two do for a moment, events come twice with the same id. A process that dies after
+ * publishing and before marking publishes again. Order is kept per run of the relay, and by commit time
+ * only nearly: consumers compare positions or versions, never arrival.
+ */
+@Injectable()
+export class OutboxRelay implements OnModuleInit {
+  private readonly published;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly database: OptimizedPrismaService,
+    private readonly redis: RedisService,
+    private readonly jobs: JobRunner,
+    metrics: Metrics,
+  ) {
+    this.published = metrics.counter({ name: 'events_published_total', help: 'Events moved from the outbox to the stream' });
+  }
+
+  onModuleInit(): void {
+    this.jobs.register({
+      name: 'outbox-relay',
+      intervalMs: this.config.env.OUTBOX_INTERVAL_MS,
+      isSingleton: true,
+      run: () => this.relay(),
+    });
+  }
+
+  /** True when the batch was full, so that more may wait. */
+  private async relay(): Promise<boolean> {
+    const { OUTBOX_BATCH_MAX: batchMax } = this.config.env;
+    const rows = await this.database.write.$queryRawUnsafe<OutboxRow[]>(
+      `SELECT id::text, type, aggregate_id::text, payload::text, created_at::text
+       FROM outbox_events WHERE published_at IS NULL ORDER BY created_at, id LIMIT ${String(batchMax)}`,
+    );
+    if (rows.length === 0) return false;
+    // Taken after the read: everything the rows tell of was committed at or behind it.
+    const position = (await this.database.currentPosition()).toString();
+    await this.publish(rows, position);
+    await this.database.write.$executeRawUnsafe(
+      `UPDATE outbox_events o SET published_at = now()
+       FROM unnest($1::uuid[], $2::timestamptz[]) AS p (id, created_at)
+       WHERE o.id = p.id AND o.created_at = p.created_at`,
+      rows.map(({ id }) => id),
+      rows.map(({ created_at }) => created_at),
+    );
+    this.published.inc(rows.length);
+    return rows.length === batchMax;
+  }
+
+  private async publish(rows: readonly OutboxRow[], position: string): Promise<void> {
+    const client = this.redis.client('main');
+    const pipeline = client.pipeline();
+    const key = redisKeys.events();
+    for (const { id, type, aggregate_id: aggregateId, payload } of rows) {
+      pipeline.xadd(key, '*', 'id', id, 'type', type, 'aggregateId', aggregateId, 'payload', payload, 'position', position);
+    }
+    const [seconds] = await client.time();
+    pipeline.xtrim(key, 'MINID', '~', Number(seconds) * 1000 - STREAM_LIFE_MS);
+    pipeline.pexpire(key, STREAM_LIFE_MS * 6);
+    const results = (await pipeline.exec()) ?? [];
+    for (const [error] of results) if (error !== null) throw error;
+  }
+}

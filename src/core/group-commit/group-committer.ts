@@ -1,0 +1,148 @@
+import type { Clock } from '../../common/clock.js';
+
+export interface GroupCommitOptions {
+  /** Most items decided together. */
+  readonly batchMax: number;
+  /** Most items that may wait; more are refused at once. */
+  readonly queueMax: number;
+  /** Longest wait for company, reached when the batch before had {@link LOADED_BATCH} items or more. */
+  readonly lingerMs: number;
+  /** Batches that may be decided at the same time. */
+  readonly concurrency: number;
+  /** Longest wait of an item for its batch to start. */
+  readonly deadlineMs: number;
+}
+
+/** The queue is full; the item was not taken. */
+export class GroupQueueFullError extends Error {
+  constructor() {
+    super('the queue is full');
+    this.name = 'GroupQueueFullError';
+  }
+}
+
+/** The item waited for its whole deadline; it was given up before its batch started and had no effect. */
+export class GroupDeadlineError extends Error {
+  constructor() {
+    super('the item waited too long for its batch');
+    this.name = 'GroupDeadlineError';
+  }
+}
+
+/** From this size on a batch shows that company is worth the whole linger. */
+const LOADED_BATCH = 128;
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly arrivedMs: number;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Decides concurrent items together, in the order of their arrival, and gives each its own result.
+ *
+ * An item that arrives at an idle committer starts a batch at the end of the present turn of the event
+ * loop. Items that arrive while batches are being decided form the next one, so batches grow with the
+ * load and the cost of an item falls. On top of that, a busy committer waits a little for company: the
+ * wait is proportional to the size of the batch before, so a lone request never waits.
+ *
+ * A batch that fails because of its content is cut in two and both halves are decided anew, until the
+ * item that spoils it stands alone and gets the error to itself. Whether an error is of that kind is
+ * the caller's knowledge (`isPoison`); any other error goes to every item of the batch.
+ *
+ * The technique is group commit (DeWitt et al., 1984) with the natural batching of write-ahead logs.
+ */
+export class GroupCommitter<Item, Result> {
+  private readonly queue: Waiting<Item, Result>[] = [];
+  private running = 0;
+  private lastBatchSize = 0;
+  private isScheduled = false;
+  private idleListeners: (() => void)[] = [];
+
+  constructor(
+    private readonly options: GroupCommitOptions,
+    private readonly clock: Clock,
+    /** One result for each item, in the same order. A rejection means that nothing of the batch had an effect. */
+    private readonly decide: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly isPoison: (error: unknown) => boolean,
+    private readonly onBatch: (size: number) => void = () => undefined,
+  ) {}
+
+  /** Items that wait for a batch. */
+  get depth(): number {
+    return this.queue.length;
+  }
+
+  submit(item: Item): Promise<Result> {
+    if (this.queue.length >= this.options.queueMax) return Promise.reject(new GroupQueueFullError());
+    return new Promise<Result>((resolve, reject) => {
+      this.queue.push({ item, arrivedMs: this.clock.monotonicMs(), resolve, reject });
+      this.schedule();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is being decided. */
+  whenIdle(): Promise<void> {
+    if (this.queue.length === 0 && this.running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleListeners.push(resolve));
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || this.queue.length === 0 || this.running >= this.options.concurrency) return;
+    this.isScheduled = true;
+    const start = () => {
+      this.isScheduled = false;
+      void this.runNext();
+    };
+    const lingerMs = this.options.lingerMs * Math.min(1, (this.lastBatchSize - 1) / LOADED_BATCH);
+    if (lingerMs < 1 || this.queue.length >= this.options.batchMax) setImmediate(start);
+    else setTimeout(start, lingerMs);
+  }
+
+  private async runNext(): Promise<void> {
+    const batch = this.takeBatch();
+    if (batch.length > 0) {
+      this.running += 1;
+      this.lastBatchSize = batch.length;
+      this.onBatch(batch.length);
+      await this.settle(batch);
+      this.running -= 1;
+    }
+    this.schedule();
+    if (this.queue.length === 0 && this.running === 0) {
+      this.lastBatchSize = batch.length;
+      for (const listener of this.idleListeners.splice(0)) listener();
+    }
+  }
+
+  private takeBatch(): Waiting<Item, Result>[] {
+    const oldestAllowedMs = this.clock.monotonicMs() - this.options.deadlineMs;
+    const taken = this.queue.splice(0, this.options.batchMax);
+    return taken.filter((waiting) => {
+      if (waiting.arrivedMs >= oldestAllowedMs) return true;
+      waiting.reject(new GroupDeadlineError());
+      return false;
+    });
+  }
+
+  private async settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    let results: readonly Result[];
+    try {
+      results = await this.decide(batch.map(({ item }) => item));
+      if (results.length !== batch.length) throw new Error('a batch must have one result for each item');
+    } catch (error) {
+      if (batch.length > 1 && this.isPoison(error)) {
+        const middle = batch.length >> 1;
+        await this.settle(batch.slice(0, middle));
+        await this.settle(batch.slice(middle));
+      } else {
+        for (const { reject } of batch) reject(error);
+      }
+      return;
+    }
+    batch.forEach(({ resolve }, index) => {
+      resolve(results[index] as Result);
+    });
+  }
+}

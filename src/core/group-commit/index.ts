@@ -1,0 +1,1 @@
+export { GroupCommitter, GroupDeadlineError, GroupQueueFullError, type GroupCommitOptions } from './group-committer.js';

@@ -1,0 +1,21 @@
+import { Injectable } from '@nestjs/common';
+import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
+import { IDEMPOTENCY_TTL_HOURS } from './idempotency-key.js';
+
+/** Rows removed by one statement, so that none of them runs long. */
+const REMOVE_MAX = 5000;
+
+@Injectable()
+export class IdempotencyJanitor {
+  constructor(private readonly database: OptimizedPrismaService) {}
+
+  /** Removes answers whose time is over; the number removed. */
+  async removeExpired(): Promise<number> {
+    return this.database.write.$executeRawUnsafe(
+      `DELETE FROM idempotency_records WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM idempotency_records
+         WHERE created_at < now() - make_interval(hours => ${String(IDEMPOTENCY_TTL_HOURS)})
+         ORDER BY created_at LIMIT ${String(REMOVE_MAX)}))`,
+    );
+  }
+}

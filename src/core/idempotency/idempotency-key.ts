@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { Problem } from '../../common/problem.js';
+
+/** How long an answer is stored and its key remembered. */
+export const IDEMPOTENCY_TTL_HOURS = 24;
+
+const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
+
+/** One attempt of one principal to have one effect. */
+export class IdempotencyScope {
+  /** 32 hexadecimal digits that stand for the scope in Redis. */
+  readonly digest: string;
+  /** A signed 64-bit number as text: the advisory lock of the scope in PostgreSQL. */
+  readonly lockId: string;
+
+  constructor(
+    readonly principalId: string,
+    readonly route: string,
+    readonly key: string,
+  ) {
+    const hash = createHash('sha256').update(`${principalId}\n${route}\n${key}`).digest();
+    this.digest = hash.toString('hex', 0, 16);
+    this.lockId = hash.readBigInt64BE(16).toString();
+  }
+}
+
+/** Reads the `Idempotency-Key` header. @throws Problem when it is missing or not 1 to 255 visible ASCII characters. */
+export function requireIdempotencyKey(header: string | readonly string[] | undefined): string {
+  if (header === undefined || header === '') throw new Problem('IDEMPOTENCY_KEY_REQUIRED');
+  if (typeof header !== 'string' || !VISIBLE_ASCII.test(header)) throw new Problem('IDEMPOTENCY_KEY_INVALID');
+  return header;
+}
+
+/** SHA-256 of a request: the same key must always come with the same one. */
+export function fingerprintOf(request: unknown): Buffer {
+  return createHash('sha256').update(JSON.stringify(request)).digest();
+}

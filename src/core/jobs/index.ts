@@ -1,0 +1,2 @@
+export { JobRunner, type Job } from './job-runner.js';
+export { JobsModule } from './jobs.module.js';

@@ -1,0 +1,131 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { newId } from '../../common/ids.js';
+import { AppConfig } from '../../config/index.js';
+import { isDatabaseUnavailable, OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
+import { Logger } from '../../infrastructure/logging/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { isRedisUnavailable } from '../../infrastructure/redis/index.js';
+
+export interface Job {
+  readonly name: string;
+  readonly intervalMs: number;
+  /** With a lease one process of the fleet runs the job at a time; without, every worker does. */
+  readonly isSingleton: boolean;
+  /** One run. True when there is more to do at once. */
+  readonly run: () => Promise<boolean>;
+}
+
+/** A holder that has not renewed its lease for this long has lost it. Runs must be idempotent all the same. */
+const LEASE_SECONDS = 10;
+/** Holders renew, and others ask, this often. */
+const LEASE_RENEWAL_MS = 2000;
+
+/** Runs the background jobs of a worker, one run of each at a time, until the process drains. */
+@Injectable()
+export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly holder = newId();
+  private readonly jobs: Job[] = [];
+  private readonly leases = new Map<string, { isHeld: boolean; askAgainMs: number }>();
+  private readonly loops: Promise<void>[] = [];
+  private readonly wakeUps = new Set<() => void>();
+  private isStopped = false;
+  private readonly runs;
+  private readonly seconds;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly database: OptimizedPrismaService,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.runs = metrics.counter({
+      name: 'jobs_runs_total',
+      help: 'Runs of background jobs by outcome',
+      labelNames: ['job', 'outcome'],
+    });
+    this.seconds = metrics.counter({
+      name: 'jobs_run_seconds_total',
+      help: 'Time spent in runs of background jobs',
+      labelNames: ['job'],
+    });
+  }
+
+  register(job: Job): void {
+    this.jobs.push(job);
+  }
+
+  onApplicationBootstrap(): void {
+    if (!this.config.runsJobs) return;
+    for (const job of this.jobs) this.loops.push(this.loop(job));
+  }
+
+  /** Resolves when the runs in progress have ended; no further one starts. */
+  async onModuleDestroy(): Promise<void> {
+    this.isStopped = true;
+    for (const wakeUp of this.wakeUps) wakeUp();
+    await Promise.all(this.loops);
+  }
+
+  private async loop(job: Job): Promise<void> {
+    while (!this.isStopped) {
+      const hasMore = await this.runOnce(job);
+      if (!hasMore) await this.pause(job.intervalMs);
+    }
+  }
+
+  private async runOnce(job: Job): Promise<boolean> {
+    const startMs = this.clock.monotonicMs();
+    try {
+      if (job.isSingleton && !(await this.holdLease(job.name))) return false;
+      const hasMore = await job.run();
+      this.runs.inc({ job: job.name, outcome: 'ok' });
+      return hasMore;
+    } catch (error) {
+      this.runs.inc({ job: job.name, outcome: 'failed' });
+      // A lost dependency has alerts of its own; anything else is a defect.
+      if (isDatabaseUnavailable(error) || isRedisUnavailable(error)) this.logger.warn({ job: job.name, reason: String(error) }, 'a job could not run');
+      else this.logger.error({ job: job.name, err: error }, 'a job failed');
+      return false;
+    } finally {
+      this.seconds.inc({ job: job.name }, (this.clock.monotonicMs() - startMs) / 1000);
+    }
+  }
+
+  private async holdLease(name: string): Promise<boolean> {
+    const nowMs = this.clock.monotonicMs();
+    const known = this.leases.get(name);
+    if (known !== undefined && nowMs < known.askAgainMs) return known.isHeld;
+    this.leases.delete(name);
+    const isHeld = await this.takeLease(name);
+    this.leases.set(name, { isHeld, askAgainMs: nowMs + LEASE_RENEWAL_MS });
+    return isHeld;
+  }
+
+  /** Takes or renews the lease; PostgreSQL's clock decides. */
+  private async takeLease(name: string): Promise<boolean> {
+    const held = await this.database.write.$queryRawUnsafe<unknown[]>(
+      `INSERT INTO leases AS l (name, holder, held_until)
+       VALUES ($1, $2::uuid, now() + make_interval(secs => ${String(LEASE_SECONDS)}))
+       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+         WHERE l.holder = excluded.holder OR l.held_until < now()
+       RETURNING 1`,
+      name,
+      this.holder,
+    );
+    return held.length > 0;
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wakeUp = () => {
+        clearTimeout(timer);
+        this.wakeUps.delete(wakeUp);
+        resolve();
+      };
+      const timer = setTimeout(wakeUp, ms);
+      this.wakeUps.add(wakeUp);
+    });
+  }
+}

@@ -1,0 +1,2 @@
+export { ReadConsistency } from './read-consistency.js';
+export { ReadConsistencyModule } from './read-consistency.module.js';

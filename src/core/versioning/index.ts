@@ -1,0 +1,1 @@
+export { etagOfVersion, findIfMatch, requireIfMatch } from './entity-version.js';

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { SoldOutHints } from './sold-out-hints.js';
+import { StockController } from './stock.controller.js';
+import { StockRepository } from './stock.repository.js';
+import { StockService } from './stock.service.js';
+
+@Module({
+  controllers: [StockController],
+  providers: [StockRepository, StockService, SoldOutHints],
+  exports: [StockRepository, StockService, SoldOutHints],
+})
+export class InventoryModule {}

@@ -1,0 +1,75 @@
+import { Body, Controller, Get, Headers, Param, Put, Query, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { isUuid } from '../../common/ids.js';
+import { Problem } from '../../common/problem.js';
+import { CurrentPrincipal, type Principal, RequirePermission } from '../../core/access-control/index.js';
+import { CursorCodec } from '../../core/cursor/index.js';
+import { etagOfVersion, requireIfMatch } from '../../core/versioning/index.js';
+import { ListMovementsQuery, MovementPageDto, SetStockDto, StockDto } from './dto/stock.dto.js';
+import { StockService } from './stock.service.js';
+
+@ApiTags('admin: stock')
+@ApiBearerAuth()
+@Controller('admin/stock/:variantId')
+export class StockController {
+  constructor(
+    private readonly stock: StockService,
+    private readonly cursors: CursorCodec,
+  ) {}
+
+  @Get()
+  @RequirePermission('read:stock')
+  @ApiOperation({ summary: 'The stock of a variant, read on the writer' })
+  @ApiOkResponse({ type: StockDto, headers: { ETag: { schema: { type: 'string' } } } })
+  async get(@Param('variantId') variantId: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<StockDto> {
+    const record = await this.stock.get(existing(variantId));
+    reply.header('ETag', etagOfVersion(record.version));
+    return record;
+  }
+
+  @Put()
+  @RequirePermission('write:stock')
+  @ApiOperation({ summary: 'Set the units on hand' })
+  @ApiHeader({ name: 'If-Match', required: true })
+  @ApiOkResponse({ type: StockDto })
+  async set(
+    @CurrentPrincipal() principal: Principal,
+    @Param('variantId') variantId: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body() { onHand }: SetStockDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<StockDto> {
+    const id = existing(variantId);
+    const record = await this.stock.setOnHand(principal, id, onHand, requireIfMatch(ifMatch));
+    reply.header('ETag', etagOfVersion(record.version));
+    return record;
+  }
+
+  @Get('movements')
+  @RequirePermission('read:stock')
+  @ApiOperation({ summary: 'The ledger of a variant, newest first' })
+  @ApiOkResponse({ type: MovementPageDto })
+  async movements(
+    @CurrentPrincipal() principal: Principal,
+    @Param('variantId') variantId: string,
+    @Query() { limit, cursor }: ListMovementsQuery,
+  ): Promise<MovementPageDto> {
+    const id = existing(variantId);
+    const scope = `movements:${id}`;
+    const beforeId = cursor === undefined ? null : String(this.cursors.decode(scope, cursor)[0]);
+    const rows = await this.stock.listMovements(principal, id, { beforeId, limit: limit + 1 });
+    const items = rows.slice(0, limit);
+    const last = items.at(-1);
+    return {
+      items: items.map((row) => ({ ...row, occurredAt: row.occurredAt.toISOString() })),
+      nextCursor: rows.length > limit && last !== undefined ? this.cursors.encode(scope, [last.id]) : null,
+    };
+  }
+}
+
+/** What is not an id cannot be the id of anything. */
+function existing(variantId: string): string {
+  if (!isUuid(variantId)) throw new Problem('VARIANT_NOT_FOUND');
+  return variantId.toLowerCase();
+}
