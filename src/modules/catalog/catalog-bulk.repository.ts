@@ -1,0 +1,305 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import { EventOutbox } from '../../core/events/index.js';
+import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
+import { categoriesChanged, productsChanged } from './catalog-events.js';
+import type { CategoryInput, ProductInput } from './catalog-input.js';
+import { VARIANTS_PER_PRODUCT_MAX } from './catalog-limits.js';
+import type { CategoryResult, ProductResult, VariantResult } from './catalog-results.js';
+import { type CategoryNode, planCategories } from './category-tree.js';
+import { refreshPriceRanges } from './catalog-prices.repository.js';
+
+/** Serialises writers of the category tree: paths of ancestors are only right if the tree holds still. */
+const TREE_LOCK = 0x63617465;
+
+interface ProductRow {
+  readonly id: string;
+  readonly slug: string;
+}
+
+interface VariantRow {
+  readonly id: string;
+  readonly sku: string;
+  readonly product_id: string;
+}
+
+interface Written {
+  readonly id: string;
+  outcome: 'created' | 'updated' | 'unchanged';
+}
+
+/** Writes many categories or products in one transaction and a constant number of statements. */
+@Injectable()
+export class CatalogBulkRepository {
+  constructor(
+    private readonly database: OptimizedPrismaService,
+    private readonly outbox: EventOutbox,
+  ) {}
+
+  async upsertCategories(inputs: readonly CategoryInput[]): Promise<CategoryResult[]> {
+    return this.database.sqlTransaction(async (transaction) => {
+      await transaction.query('SELECT pg_advisory_xact_lock($1)', [TREE_LOCK]);
+      const present = await transaction.query<Record<string, never> & CategoryNode>(
+        `SELECT id, external_id AS "externalId", parent_id AS "parentId", slug, name,
+                ancestor_ids AS "ancestorIds", position
+         FROM categories`,
+      );
+      const { outcomes, created, updated } = planCategories(present, inputs);
+      await insertCategories(transaction, created);
+      await updateCategories(transaction, updated);
+      const [first, ...rest] = [...created, ...updated].map(({ id }) => id);
+      if (first !== undefined) await this.outbox.append(transaction, [categoriesChanged([first, ...rest])]);
+      return [...outcomes];
+    });
+  }
+
+  /** Inputs are valid and repeat neither a slug nor a SKU. */
+  async upsertProducts(inputs: readonly ProductInput[]): Promise<ProductResult[]> {
+    return this.database.sqlTransaction(async (transaction) => {
+      const categoryIds = await findCategoryIds(transaction, inputs);
+      const faults = inputs.map((input) => categoryFault(input, categoryIds));
+      const accepted = inputs.filter((_, index) => faults[index] === null);
+
+      const products = await upsertProductRows(transaction, accepted, categoryIds);
+      const variants = await upsertVariantRows(transaction, accepted, products);
+      const repriced = await upsertPrices(transaction, accepted, variants);
+
+      const changed = new Set<string>();
+      for (const { id, outcome } of products.values()) if (outcome !== 'unchanged') changed.add(id);
+      const touched = new Set<string>();
+      for (const input of accepted) {
+        const product = products.get(input.slug);
+        if (product === undefined) continue;
+        for (const { sku } of input.variants) {
+          const variant = variants.get(sku);
+          if (variant === undefined || variant.outcome === 'rejected') continue;
+          if (variant.outcome === 'unchanged' && repriced.has(variant.id))
+            variants.set(sku, { ...variant, outcome: 'updated' });
+          if (variants.get(sku)?.outcome !== 'unchanged') touched.add(product.id);
+        }
+        if (touched.has(product.id) && product.outcome === 'unchanged') product.outcome = 'updated';
+      }
+      // A write to a variant is a write to its product: whoever holds the old version must read again.
+      const bumped = [...touched].filter((id) => !changed.has(id));
+      if (bumped.length > 0) {
+        await transaction.execute(
+          'UPDATE products SET version = version + 1, updated_at = now() WHERE id = ANY ($1::uuid[])',
+          [bumped],
+        );
+      }
+      if (touched.size > 0) await refreshPriceRanges(transaction, [...touched]);
+      const [first, ...rest] = new Set([...changed, ...touched]);
+      if (first !== undefined) await this.outbox.append(transaction, [productsChanged([first, ...rest])]);
+
+      return inputs.map((input, index): ProductResult => {
+        const reason = faults[index] ?? null;
+        const product = products.get(input.slug);
+        if (reason !== null || product === undefined)
+          return { outcome: 'rejected', reason: reason ?? 'the product was not written' };
+        return {
+          outcome: product.outcome,
+          id: product.id,
+          variants: input.variants.flatMap(({ sku }) => variants.get(sku) ?? []),
+        };
+      });
+    });
+  }
+}
+
+async function insertCategories(transaction: SqlTransaction, nodes: readonly CategoryNode[]): Promise<void> {
+  if (nodes.length === 0) return;
+  await transaction.execute(
+    `INSERT INTO categories (id, external_id, parent_id, slug, name, ancestor_ids, position)
+     SELECT id, "externalId", "parentId", slug, name, "ancestorIds", position
+     FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, "externalId" text, "parentId" uuid, slug text,
+       name text, "ancestorIds" uuid[], position integer)`,
+    [JSON.stringify(nodes)],
+  );
+}
+
+async function updateCategories(transaction: SqlTransaction, nodes: readonly CategoryNode[]): Promise<void> {
+  if (nodes.length === 0) return;
+  // Slugs that move from one category to another must not meet half-way: uniqueness is checked row by row.
+  await transaction.execute('UPDATE categories SET slug = id::text WHERE id = ANY ($1::uuid[])', [
+    nodes.map(({ id }) => id),
+  ]);
+  await transaction.execute(
+    `UPDATE categories SET external_id = c."externalId", parent_id = c."parentId", slug = c.slug,
+       name = c.name, ancestor_ids = c."ancestorIds", position = c.position
+     FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, "externalId" text, "parentId" uuid, slug text,
+       name text, "ancestorIds" uuid[], position integer)
+     WHERE categories.id = c.id`,
+    [JSON.stringify(nodes)],
+  );
+}
+
+/** The ids of the categories the inputs name, by id and by slug. */
+async function findCategoryIds(
+  transaction: SqlTransaction,
+  inputs: readonly ProductInput[],
+): Promise<Map<string, string>> {
+  const ids = inputs.flatMap(({ categoryId }) => categoryId ?? []);
+  const slugs = inputs.flatMap(({ categorySlug }) => categorySlug ?? []);
+  const rows = await transaction.query<{ id: string; slug: string }>(
+    'SELECT id, slug FROM categories WHERE id::text = ANY ($1) OR slug = ANY ($2)',
+    [ids, slugs],
+  );
+  return new Map(rows.flatMap(({ id, slug }) => [[id, id] as const, [slug, id] as const]));
+}
+
+function categoryFault(
+  { categoryId, categorySlug }: ProductInput,
+  known: ReadonlyMap<string, string>,
+): string | null {
+  const name = categoryId ?? categorySlug;
+  return name === undefined || known.has(name) ? null : `the category "${name.slice(0, 60)}" does not exist`;
+}
+
+async function upsertProductRows(
+  transaction: SqlTransaction,
+  inputs: readonly ProductInput[],
+  categoryIds: ReadonlyMap<string, string>,
+): Promise<Map<string, Written>> {
+  const rows = inputs.map((input) => ({
+    id: newId(),
+    slug: input.slug,
+    name: input.name,
+    description: input.description ?? null,
+    has_category: input.categoryId !== undefined || input.categorySlug !== undefined,
+    category_id: categoryIds.get(input.categoryId ?? input.categorySlug ?? '') ?? null,
+    status: input.status ?? null,
+  }));
+  const newIds = new Set(rows.map(({ id }) => id));
+  // Rows are locked in the order of their slugs by every bulk writer, so that two of them cannot deadlock;
+  // the update that changes nothing is skipped, but its row stays locked until the prices are written.
+  const written = await transaction.query<ProductRow & Record<string, unknown>>(
+    `WITH input AS (
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS i (id uuid, slug text, name text, description text,
+         has_category boolean, category_id uuid, status text)
+     )
+     INSERT INTO products AS p (id, slug, name, description, category_id, status)
+     SELECT id, slug, name, coalesce(description, ''), category_id, coalesce(status, 'active')
+     FROM input ORDER BY slug
+     ON CONFLICT (slug) DO UPDATE SET
+       name = excluded.name,
+       description = coalesce((SELECT description FROM input WHERE slug = excluded.slug), p.description),
+       category_id = CASE WHEN (SELECT has_category FROM input WHERE slug = excluded.slug)
+         THEN excluded.category_id ELSE p.category_id END,
+       status = coalesce((SELECT status FROM input WHERE slug = excluded.slug), p.status),
+       version = p.version + 1,
+       updated_at = now()
+     WHERE (p.name, p.description, p.category_id, p.status) IS DISTINCT FROM (
+       excluded.name,
+       coalesce((SELECT description FROM input WHERE slug = excluded.slug), p.description),
+       CASE WHEN (SELECT has_category FROM input WHERE slug = excluded.slug)
+         THEN excluded.category_id ELSE p.category_id END,
+       coalesce((SELECT status FROM input WHERE slug = excluded.slug), p.status))
+     RETURNING id, slug`,
+    [JSON.stringify(rows)],
+  );
+  const result = new Map<string, Written>(
+    written.map(({ id, slug }) => [slug, { id, outcome: newIds.has(id) ? 'created' : 'updated' }]),
+  );
+  const rest = inputs.flatMap(({ slug }) => (result.has(slug) ? [] : slug));
+  if (rest.length > 0) {
+    const unchanged = await transaction.query<ProductRow & Record<string, unknown>>(
+      'SELECT id, slug FROM products WHERE slug = ANY ($1)',
+      [rest],
+    );
+    for (const { id, slug } of unchanged) result.set(slug, { id, outcome: 'unchanged' });
+  }
+  return result;
+}
+
+async function upsertVariantRows(
+  transaction: SqlTransaction,
+  inputs: readonly ProductInput[],
+  products: ReadonlyMap<string, Written>,
+): Promise<Map<string, VariantResult>> {
+  const rows = inputs.flatMap((input) =>
+    input.variants.map((variant, index) => ({
+      id: newId(),
+      product_id: products.get(input.slug)?.id ?? null,
+      sku: variant.sku,
+      options: variant.options ?? null,
+      index,
+    })),
+  );
+  const result = new Map<string, VariantResult>();
+  if (rows.length === 0) return result;
+  const payload = JSON.stringify(rows);
+  const inserted = await transaction.query<VariantRow & Record<string, unknown>>(
+    `WITH input AS (
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS i (id uuid, product_id uuid, sku text, options jsonb, index integer)
+     ), fresh AS (
+       SELECT *, row_number() OVER (PARTITION BY product_id ORDER BY index) AS ordinal FROM input
+       WHERE NOT EXISTS (SELECT FROM variants v WHERE v.sku = input.sku)
+     ), present AS (
+       SELECT product_id, max(position) AS last, count(*) AS count FROM variants
+       WHERE product_id IN (SELECT product_id FROM input) GROUP BY product_id
+     )
+     INSERT INTO variants (id, product_id, sku, options, position)
+     SELECT f.id, f.product_id, f.sku, coalesce(f.options, '{}'), coalesce(p.last, -1) + f.ordinal
+     FROM fresh f LEFT JOIN present p USING (product_id)
+     WHERE coalesce(p.count, 0) + f.ordinal <= $2
+     ORDER BY f.sku
+     ON CONFLICT (sku) DO NOTHING
+     RETURNING id, sku, product_id`,
+    [payload, VARIANTS_PER_PRODUCT_MAX],
+  );
+  for (const { id, sku } of inserted) result.set(sku, { outcome: 'created', sku, id });
+
+  const present = await transaction.query<VariantRow & Record<string, unknown>>(
+    'SELECT id, sku, product_id FROM variants WHERE sku = ANY ($1)',
+    [rows.flatMap(({ sku }) => (result.has(sku) ? [] : sku))],
+  );
+  const owners = new Map(present.map((row) => [row.sku, row]));
+  const updated = await transaction.query<VariantRow & Record<string, unknown>>(
+    `UPDATE variants v SET options = i.options
+     FROM jsonb_to_recordset($1::jsonb) AS i (product_id uuid, sku text, options jsonb)
+     WHERE v.sku = i.sku AND v.product_id = i.product_id AND i.options IS NOT NULL
+       AND v.options IS DISTINCT FROM i.options
+     RETURNING v.id, v.sku, v.product_id`,
+    [payload],
+  );
+  const updatedSkus = new Set(updated.map(({ sku }) => sku));
+  for (const { sku, product_id: productId } of rows) {
+    if (result.has(sku)) continue;
+    const owner = owners.get(sku);
+    if (owner === undefined) {
+      const reason = `the product has ${String(VARIANTS_PER_PRODUCT_MAX)} variants already`;
+      result.set(sku, { outcome: 'rejected', sku, reason });
+    } else if (owner.product_id !== productId) {
+      result.set(sku, { outcome: 'rejected', sku, reason: 'the SKU belongs to another product' });
+    } else {
+      result.set(sku, { outcome: updatedSkus.has(sku) ? 'updated' : 'unchanged', sku, id: owner.id });
+    }
+  }
+  return result;
+}
+
+/** The ids of the variants that have a price they did not have before. */
+async function upsertPrices(
+  transaction: SqlTransaction,
+  inputs: readonly ProductInput[],
+  variants: ReadonlyMap<string, VariantResult>,
+): Promise<Set<string>> {
+  const rows = inputs.flatMap((input) =>
+    input.variants.flatMap(({ sku, prices }) => {
+      const variant = variants.get(sku);
+      if (variant === undefined || variant.outcome === 'rejected') return [];
+      return prices.map(({ currency, amount }) => ({ variant_id: variant.id, currency, amount }));
+    }),
+  );
+  if (rows.length === 0) return new Set();
+  const written = await transaction.query<{ variant_id: string }>(
+    `INSERT INTO prices AS p (variant_id, currency, amount_minor)
+     SELECT variant_id, currency, amount
+     FROM jsonb_to_recordset($1::jsonb) AS i (variant_id uuid, currency char(3), amount bigint)
+     ON CONFLICT (variant_id, currency) DO UPDATE SET amount_minor = excluded.amount_minor
+     WHERE p.amount_minor <> excluded.amount_minor
+     RETURNING variant_id`,
+    [JSON.stringify(rows)],
+  );
+  return new Set(written.map(({ variant_id: id }) => id));
+}

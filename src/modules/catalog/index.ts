@@ -1,0 +1,4 @@
+export type { CategoryInput, ProductInput, ProductStatus, VariantInput } from './catalog-input.js';
+export { CatalogModule } from './catalog.module.js';
+export type { CategoryResult, ProductResult, VariantResult } from './catalog-results.js';
+export { CatalogWriter } from './catalog-writer.service.js';
