@@ -87,8 +87,8 @@ async function main() {
   const tally = new SaleTally(command.stock);
   /** @type {number | null} */
   let left = command.stock;
-  const looking = setInterval(async () => {
-    left = (await administration.findStock(variantId))?.available ?? left;
+  const looking = setInterval(() => {
+    void administration.findUnitsLeft(variantId).then((units) => (left = units ?? left));
   }, STOCK_LOOK_MS);
   const view = startLiveView(process.stdout, {
     tally,
@@ -109,7 +109,7 @@ async function main() {
   );
   const actualMs = performance.now() - startedAt;
   clearInterval(looking);
-  const finalLeft = (await administration.getStock(variantId)).available;
+  const finalLeft = await administration.getUnitsLeft(variantId);
   left = finalLeft;
   view.stop();
 

@@ -89,7 +89,7 @@ async function visit(client, tally, { variantId, token, clientAddress, arrivedAt
 
   const payment = await client.sendIdempotent({
     method: 'POST',
-    path: `/orders/${order.body.id}/payments`,
+    path: `/orders/${order.body.id ?? ''}/payments`,
     token,
     clientAddress,
     headers: { 'idempotency-key': randomUUID() },

@@ -23,7 +23,9 @@ export function startLiveView(stream, scene) {
   const startedAt = performance.now();
   const canRedraw = stream.isTTY && process.env.TERM !== 'dumb';
   const show = canRedraw ? createPanel(stream, scene) : createLines(stream, scene);
-  const draw = () => show(performance.now() - startedAt);
+  const draw = () => {
+    show(performance.now() - startedAt);
+  };
   const timer = setInterval(draw, canRedraw ? REDRAW_MS : LINE_EVERY_MS);
   draw();
   return {

@@ -8,13 +8,6 @@ import { LocalInstallationError } from '../load/local-installation.mjs';
  * @property {string} slug
  */
 
-/**
- * @typedef {object} StockLevel
- * @property {number} onHand
- * @property {number} reserved
- * @property {number} available
- */
-
 export class SaleAdministration {
   #client;
   #token;
@@ -40,7 +33,7 @@ export class SaleAdministration {
       body: { email, password },
     });
     expectStatus(answer, [200, 201], 'Signing in as ADMIN_EMAIL');
-    return new SaleAdministration(client, answer.body.accessToken);
+    return new SaleAdministration(client, answer.body.accessToken ?? '');
   }
 
   /**
@@ -65,30 +58,34 @@ export class SaleAdministration {
       ],
     });
     expectStatus(created, [201], 'Creating the product');
-    const variantId = created.body.variants[0].id;
+    const variantId = created.body.variants?.[0]?.id;
+    if (!variantId) throw new LocalInstallationError('The created product has no variant');
     await this.#setStock(variantId, stock);
     return { variantId, slug };
   }
 
   /**
    * @param {string} variantId
-   * @returns {Promise<StockLevel>}
+   * @returns {Promise<number>} units that can still be sold
    */
-  async getStock(variantId) {
+  async getUnitsLeft(variantId) {
     const answer = await this.#send('GET', `/admin/stock/${variantId}`);
     expectStatus(answer, [200], 'Reading the stock');
-    return answer.body;
+    if (answer.body.available === undefined) {
+      throw new LocalInstallationError('The stock does not say what is available');
+    }
+    return answer.body.available;
   }
 
   /**
    * For the live view, where a missed look does not matter.
    *
    * @param {string} variantId
-   * @returns {Promise<StockLevel | null>}
+   * @returns {Promise<number | null>}
    */
-  async findStock(variantId) {
+  async findUnitsLeft(variantId) {
     const answer = await this.#send('GET', `/admin/stock/${variantId}`);
-    return answer.status === 200 ? answer.body : null;
+    return answer.body.available ?? null;
   }
 
   /**
@@ -128,6 +125,6 @@ export class SaleAdministration {
 function expectStatus(answer, expected, step) {
   if (expected.includes(answer.status)) return;
   const got = answer.status === 0 ? 'got no answer' : `was answered ${answer.status}`;
-  const detail = answer.body?.detail ? `: ${answer.body.detail}` : '';
+  const detail = answer.body.detail ? `: ${answer.body.detail}` : '';
   throw new LocalInstallationError(`${step} ${got} ${answer.code}${detail}`);
 }

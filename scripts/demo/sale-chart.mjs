@@ -42,7 +42,7 @@ export function renderSaleChart(tally, { title }) {
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     `<text x="${MARGIN.left}" y="34" font-size="19" font-weight="600">${escapeText(title)}</text>`,
     legend(),
-    frame(ANSWERS, `${formatCount(answeredMax)}`, `answers in ${SLICE_MS} ms`),
+    frame(ANSWERS, formatCount(answeredMax), `answers in ${SLICE_MS} ms`),
     ...slices.map((slice, index) => stackedBar(slice, index, slices.length, answeredMax)),
     stockLine(tally),
     `<text x="${WIDTH - MARGIN.right + 8}" y="${ANSWERS.top + 5}" fill="${COLOURS.left}">${formatCount(tally.stock)} left</text>`,
@@ -140,6 +140,7 @@ function latencyLine(slices, share, highestMs, colour) {
 function timeAxis(sliceCount) {
   const y = LATENCY.top + LATENCY.height + 22;
   const totalSeconds = (sliceCount * SLICE_MS) / 1000;
+  if (sliceCount === 0) return '';
   const stepSeconds = Math.max(1, Math.ceil(totalSeconds / 12));
   const labels = [];
   for (let second = 0; second <= totalSeconds; second += stepSeconds) {

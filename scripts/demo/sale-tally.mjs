@@ -2,7 +2,7 @@
 import { LatencyHistogram } from '../load/latency-histogram.mjs';
 
 /** Width of one bar of the chart. */
-export const SLICE_MS = 250;
+export const SLICE_MS = 100;
 
 /**
  * @typedef {'sold' | 'turnedAway' | 'limited' | 'failed'} Outcome

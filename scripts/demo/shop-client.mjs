@@ -12,9 +12,19 @@ const RETRY_PAUSE_MS = 150;
 const RETRY_AFTER_MS_MAX = 2_000;
 
 /**
+ * @typedef {object} AnswerBody the members the demo reads, of whatever the route answers
+ * @property {string} [id]
+ * @property {string} [code]
+ * @property {string} [detail]
+ * @property {string} [accessToken]
+ * @property {{ id: string }[]} [variants]
+ * @property {number} [available]
+ */
+
+/**
  * @typedef {object} ShopAnswer
  * @property {number} status 0 when no answer came
- * @property {any} body parsed JSON, null when there is none
+ * @property {AnswerBody} body empty when the answer has no JSON
  * @property {import('node:http').IncomingHttpHeaders} headers
  * @property {string} code the problem's code; the network error's when no answer came; '' otherwise
  */
@@ -58,7 +68,7 @@ export class ShopClient {
     const origin = this.#origins[this.#turn++ % this.#origins.length];
     return new Promise((resolve) => {
       const request = httpRequest(
-        `${origin}/api/v1${path}`,
+        new URL(`/api/v1${path}`, origin),
         {
           method,
           agent: this.#agent,
@@ -74,9 +84,15 @@ export class ShopClient {
             ...headers,
           },
         },
-        (response) => readAnswer(response).then(resolve, (error) => resolve(lostAnswer(error))),
+        (response) => {
+          void readAnswer(response)
+            .catch((/** @type {unknown} */ error) => lostAnswer(error))
+            .then(resolve);
+        },
       );
-      request.on('error', (error) => resolve(lostAnswer(error)));
+      request.on('error', (error) => {
+        resolve(lostAnswer(error));
+      });
       request.end(payload);
     });
   }
@@ -112,22 +128,23 @@ async function readAnswer(response) {
   for await (const chunk of response) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
   const isJson = /[/+]json\b/.test(response.headers['content-type'] ?? '');
-  const body = isJson && text !== '' ? JSON.parse(text) : null;
+  const body = /** @type {AnswerBody} */ (isJson && text !== '' ? JSON.parse(text) : {});
   return {
     status: response.statusCode ?? 0,
     body,
     headers: response.headers,
-    code: typeof body?.code === 'string' ? body.code : '',
+    code: body.code ?? '',
   };
 }
 
 /**
- * @param {any} error
+ * @param {unknown} error
  * @returns {ShopAnswer}
  */
 function lostAnswer(error) {
-  const code = error?.name === 'AbortError' ? 'NO_ANSWER_IN_TIME' : (error?.code ?? 'NO_ANSWER');
-  return { status: 0, body: null, headers: {}, code: String(code) };
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'NO_ANSWER';
+  const code = reason === 'ABORT_ERR' ? 'NO_ANSWER_IN_TIME' : reason;
+  return { status: 0, body: {}, headers: {}, code };
 }
 
 /** @param {ShopAnswer} answer */

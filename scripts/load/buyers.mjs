@@ -74,7 +74,9 @@ async function withDatabase(databaseUrl, work) {
   try {
     await client.connect();
   } catch (error) {
-    throw new LocalInstallationError(`Cannot reach the database: ${Error(error).message}`);
+    throw new LocalInstallationError(
+      `Cannot reach the database: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   try {
     return await work(client);
@@ -114,6 +116,7 @@ async function ensureAccountBatch(client, emailHashes) {
      ON CONFLICT (email_hash) DO NOTHING`,
     [emailHashes.map(() => uuidv7()), emailHashes, randomBytes(48)],
   );
+  /** @type {pg.QueryResult<{ id: string }>} */
   const { rows } = await client.query(
     `SELECT users.id
        FROM unnest($1::bytea[]) WITH ORDINALITY AS buyer(email_hash, position)
@@ -139,6 +142,7 @@ function buyerEmailHash(index) {
  * @returns {Promise<{ id: string, role: string } | null>}
  */
 async function findAdministrator(client) {
+  /** @type {pg.QueryResult<{ id: string, role: string }>} */
   const { rows } = await client.query(
     `SELECT id, role::text AS role FROM users
       WHERE role::text IN ('superadmin', 'admin') ORDER BY created_at LIMIT 1`,

@@ -28,7 +28,7 @@ export function findLocalInstallation(env) {
   const dataDir = resolve(env.DATA_DIR ?? '.caudal');
   const runtime = readRuntimeFile(join(dataDir, 'runtime.json'));
   const firstPort = Number(env.PORT ?? runtime.port ?? 3000);
-  const instances = Number(runtime.instances ?? 1);
+  const instances = runtime.instances ?? 1;
   return {
     dataDir,
     origins: env.BASE_URL
@@ -87,9 +87,13 @@ export function getPrivateKeyPem(installation) {
 }
 
 /**
+ * @typedef {{ databaseUrl?: string, port?: number, managementPort?: number, instances?: number }} RuntimeFile
+ */
+
+/**
  * @param {string} file
- * @returns {{ databaseUrl?: string, port?: number, managementPort?: number, instances?: number }}
+ * @returns {RuntimeFile}
  */
 function readRuntimeFile(file) {
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  return existsSync(file) ? /** @type {RuntimeFile} */ (JSON.parse(readFileSync(file, 'utf8'))) : {};
 }
