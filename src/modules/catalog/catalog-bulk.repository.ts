@@ -58,9 +58,11 @@ export class CatalogBulkRepository {
     return this.database.sqlTransaction(async (transaction) => {
       const categoryIds = await findCategoryIds(transaction, inputs);
       const faults = inputs.map((input) => categoryFault(input, categoryIds));
-      const accepted = inputs.filter((_, index) => faults[index] === null);
+      const possible = inputs.filter((_, index) => faults[index] === null);
 
-      const products = await upsertProductRows(transaction, accepted, categoryIds);
+      const products = await upsertProductRows(transaction, possible, categoryIds);
+      // A product without a name is only there if it was there before.
+      const accepted = possible.filter(({ slug }) => products.has(slug));
       const variants = await upsertVariantRows(transaction, accepted, products);
       const repriced = await upsertPrices(transaction, accepted, variants);
 
@@ -95,7 +97,7 @@ export class CatalogBulkRepository {
         const reason = faults[index] ?? null;
         const product = products.get(input.slug);
         if (reason !== null || product === undefined)
-          return { outcome: 'rejected', reason: reason ?? 'the product was not written' };
+          return { outcome: 'rejected', reason: reason ?? 'there is no product with this slug' };
         return {
           outcome: product.outcome,
           id: product.id,
@@ -160,15 +162,17 @@ async function upsertProductRows(
   inputs: readonly ProductInput[],
   categoryIds: ReadonlyMap<string, string>,
 ): Promise<Map<string, Written>> {
-  const rows = inputs.map((input) => ({
-    id: newId(),
-    slug: input.slug,
-    name: input.name,
-    description: input.description ?? null,
-    has_category: input.categoryId !== undefined || input.categorySlug !== undefined,
-    category_id: categoryIds.get(input.categoryId ?? input.categorySlug ?? '') ?? null,
-    status: input.status ?? null,
-  }));
+  const rows = inputs
+    .filter(({ name }) => name !== undefined)
+    .map((input) => ({
+      id: newId(),
+      slug: input.slug,
+      name: input.name,
+      description: input.description ?? null,
+      has_category: input.categoryId !== undefined || input.categorySlug !== undefined,
+      category_id: categoryIds.get(input.categoryId ?? input.categorySlug ?? '') ?? null,
+      status: input.status ?? null,
+    }));
   const newIds = new Set(rows.map(({ id }) => id));
   // Rows are locked in the order of their slugs by every bulk writer, so that two of them cannot deadlock;
   // the update that changes nothing is skipped, but its row stays locked until the prices are written.
@@ -203,7 +207,7 @@ async function upsertProductRows(
   const rest = inputs.flatMap(({ slug }) => (result.has(slug) ? [] : slug));
   if (rest.length > 0) {
     const unchanged = await transaction.query<ProductRow & Record<string, unknown>>(
-      'SELECT id, slug FROM products WHERE slug = ANY ($1)',
+      'SELECT id, slug FROM products WHERE slug = ANY ($1) ORDER BY slug FOR UPDATE',
       [rest],
     );
     for (const { id, slug } of unchanged) result.set(slug, { id, outcome: 'unchanged' });

@@ -18,7 +18,7 @@ export interface CategoryInput {
 
 export interface VariantInput {
   readonly sku: string;
-  /** Such as `{"Color": "Matte Black"}`. */
+  /** Such as `{"Color": "Matte Black"}`. Left as they are when undefined; none for a new variant. */
   readonly options?: Readonly<Record<string, string>> | undefined;
   /** One per currency; the currencies of a variant that are not named here keep their price. */
   readonly prices: readonly Money[];
@@ -26,7 +26,8 @@ export interface VariantInput {
 
 export interface ProductInput {
   readonly slug: string;
-  readonly name: string;
+  /** Undefined: the product must exist and keeps its name; without one it is rejected. */
+  readonly name?: string | undefined;
   /** Left as it is when undefined; empty for a new product. */
   readonly description?: string | undefined;
   /** At most one of the two; both undefined: left as it is. */
@@ -57,7 +58,7 @@ export function productInputFault(input: ProductInput): string | null {
   if (input.variants.length > limits.VARIANTS_PER_PRODUCT_MAX)
     return `more than ${String(limits.VARIANTS_PER_PRODUCT_MAX)} variants`;
   return (
-    textFault('name', input.name, 1, limits.NAME_LENGTH_MAX) ??
+    (input.name === undefined ? null : textFault('name', input.name, 1, limits.NAME_LENGTH_MAX)) ??
     textFault('description', input.description ?? '', 0, limits.DESCRIPTION_LENGTH_MAX)
   );
 }

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
-import { CatalogBulkRepository } from './catalog-bulk.repository.js';
-import { CatalogWriter } from './catalog-writer.service.js';
+import { CatalogWriterModule } from './catalog-writer.module.js';
 
-@Module({ providers: [CatalogBulkRepository, CatalogWriter], exports: [CatalogWriter] })
+@Module({ imports: [CatalogWriterModule], exports: [CatalogWriterModule] })
 export class CatalogModule {}
