@@ -1,7 +1,7 @@
 // @ts-check
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stopRecorded } from './services/process-records.mjs';
-import { findClusterDir } from './services/postgres-host.mjs';
+import { removeWithClusters } from './services/postgres-host.mjs';
 import { StartError } from './services/start-error.mjs';
 import { reportFailure } from './setup/steps.mjs';
 import { findOwner, isDataDirectory, layoutOf } from './start/data-directory.mjs';
@@ -18,10 +18,8 @@ try {
     throw new StartError(`${dataDir} was not made by npm start, so it is not removed`);
   }
   await stopRecorded(layout.run);
-  const clusterDir = findClusterDir(layout.postgres);
-  if (clusterDir !== layout.postgres) rmSync(clusterDir, { recursive: true, force: true });
   const existed = existsSync(dataDir);
-  rmSync(dataDir, { recursive: true, force: true });
+  removeWithClusters(dataDir);
   process.stdout.write(existed ? `✓ removed ${dataDir}\n` : `nothing to remove: ${dataDir} does not exist\n`);
 } catch (error) {
   reportFailure(error);

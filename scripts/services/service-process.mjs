@@ -1,6 +1,6 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   processStartTime,
@@ -20,7 +20,7 @@ import {
  * @property {() => boolean} hasExited
  * @property {(signal?: NodeJS.Signals) => void} kill Sends a signal and does not wait.
  * @property {() => Promise<boolean>} stop Waits until it is gone; false when it had to be killed.
- * @property {() => string} lastLogLines The end of its log file, for an error message.
+ * @property {() => string} lastLogLines The end of what it has logged since it started, for an error message.
  */
 
 /**
@@ -55,6 +55,7 @@ export async function startServiceProcess(options) {
   } = options;
   mkdirSync(dirname(logFile), { recursive: true });
   const output = openSync(logFile, 'a', 0o600);
+  const logStart = fstatSync(output).size;
   const child = spawn(options.command, options.args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
@@ -97,17 +98,22 @@ export async function startServiceProcess(options) {
       removeProcessRecord(runDir, name, pid);
       return stoppedByItself;
     },
-    lastLogLines: () => lastLines(logFile),
+    lastLogLines: () => lastLines(logFile, logStart),
   };
 }
 
 /**
+ * The last lines that were written to a log after the given position.
+ *
  * @param {string} path
+ * @param {number} start
  * @param {number} [count]
  */
-export function lastLines(path, count = 8) {
+function lastLines(path, start, count = 8) {
   try {
-    return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+    const written = readFileSync(path).subarray(start);
+    // A log may be large; its last lines are within its last few kilobytes.
+    return written.subarray(-65_536).toString('utf8').trimEnd().split('\n').slice(-count).join('\n');
   } catch {
     return '';
   }

@@ -18,12 +18,15 @@ export async function ensureInstalled(steps) {
   await steps.run(
     'installing packages (npm ci)',
     async () => {
-      // The npm that runs us is the one that works here; a bare "npm" may be a shim.
-      const npm = process.env['npm_execpath'];
-      const isScript = npm !== undefined && /\.c?js$/.test(npm);
-      const args = ['ci', '--include=dev', '--no-progress'];
-      if (isScript) await runTool('npm ci', process.execPath, [npm, ...args]);
-      else await runTool('npm ci', process.platform === 'win32' ? 'npm.cmd' : 'npm', args);
+      try {
+        await npm('ci');
+      } catch (error) {
+        // A lock file written where the registry lacks packages of other platforms is incomplete in npm
+        // ci's eyes. The other command takes the same locked versions and forgives what is optional.
+        const { detail } = /** @type {{ detail?: string }} */ (error);
+        if (detail?.includes('EUSAGE') !== true) throw error;
+        await npm('install', '--no-save');
+      }
       if (!existsSync(PROJECT_NODE)) {
         throw new StartError(
           'npm ci did not install the package "node": allow its install script (npm config "ignore-scripts" must be off)',
@@ -32,6 +35,21 @@ export async function ensureInstalled(steps) {
     },
     () => 'packages installed',
   );
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} flags
+ */
+async function npm(command, ...flags) {
+  // The npm that runs us is the one that works here; a bare "npm" may be a shim.
+  const program = process.env['npm_execpath'];
+  const args = [command, ...flags, '--include=dev', '--no-progress', '--loglevel=error'];
+  if (program !== undefined && /\.c?js$/.test(program)) {
+    await runTool(`npm ${command}`, process.execPath, [program, ...args]);
+  } else {
+    await runTool(`npm ${command}`, process.platform === 'win32' ? 'npm.cmd' : 'npm', args);
+  }
 }
 
 /**

@@ -82,14 +82,19 @@ export function runTool(what, command, args, env = {}) {
       else
         reject(
           new StartError(`${what} failed (${code === null ? String(signal) : `exit code ${String(code)}`})`, {
-            detail: lastPart(output),
+            detail: essence(output),
           }),
         );
     });
   });
 }
 
-/** @param {string} output */
-function lastPart(output) {
-  return output.trimEnd().split('\n').slice(-30).join('\n');
+/**
+ * The beginning, where most tools name the cause, and the end, where the others do.
+ *
+ * @param {string} output
+ */
+function essence(output) {
+  const lines = output.trim().split('\n');
+  return (lines.length <= 40 ? lines : [...lines.slice(0, 15), '…', ...lines.slice(-20)]).join('\n');
 }

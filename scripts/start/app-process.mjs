@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startServiceProcess } from '../services/service-process.mjs';
 import { StartError } from '../services/start-error.mjs';
 import { PROJECT } from '../setup/project.mjs';
-import { rotateLog } from './log-tail.mjs';
+import { describeLog, rotateLog } from './log-tail.mjs';
 
 /**
  * Starts one application process and waits until it is ready to serve.
@@ -40,12 +40,12 @@ export async function startApplication({ port, managementPort, role, env, logFil
   while (!(await isReady(probe))) {
     if (application.hasExited()) {
       throw new StartError(`the application stopped while starting; its log is ${logFile}`, {
-        detail: application.lastLogLines(),
+        detail: describeLog(application.lastLogLines()),
       });
     }
     if (Date.now() > deadline) {
       throw new StartError(`the application was not ready after 60 s (${probe}); its log is ${logFile}`, {
-        detail: application.lastLogLines(),
+        detail: describeLog(application.lastLogLines()),
       });
     }
     await sleep(50);

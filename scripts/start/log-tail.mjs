@@ -6,14 +6,17 @@ const ROTATE_BYTES = 50 << 20;
 
 const POLL_MS = 200;
 
-const LEVEL_NAMES = /** @type {Record<number, string>} */ ({
-  10: 'trace',
-  20: 'debug',
-  30: 'info',
-  40: 'warn',
-  50: 'error',
-  60: 'fatal',
+const NUMBER_OF_LEVEL = /** @type {Record<string, number>} */ ({
+  trace: 10,
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  fatal: 60,
 });
+
+/** Longer lines hold a stack trace or a dump; the log file has them whole. */
+const SHOWN_LENGTH = 300;
 
 /** @param {string} path */
 export function rotateLog(path) {
@@ -26,7 +29,7 @@ export function rotateLog(path) {
  *
  * @param {string} path
  * @param {{ label: string, verbose: boolean, print: (line: string) => void }} options
- * @returns {() => void} reads what is left, and stops
+ * @returns {(options: { flush: boolean }) => void} ends it, with or without showing what is left
  */
 export function followLog(path, { label, verbose, print }) {
   let position = existsSync(path) ? statSync(path).size : 0;
@@ -53,9 +56,9 @@ export function followLog(path, { label, verbose, print }) {
   };
   const timer = setInterval(poll, POLL_MS);
   timer.unref();
-  return () => {
+  return ({ flush }) => {
     clearInterval(timer);
-    poll();
+    if (flush) poll();
   };
 }
 
@@ -68,18 +71,45 @@ export function followLog(path, { label, verbose, print }) {
  */
 export function describeLine(line, verbose) {
   if (line.trim() === '') return null;
-  /** @type {{ level?: number, msg?: string, err?: { message?: string }, reason?: unknown, code?: unknown } | null} */
-  let entry = null;
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    // Not a log entry: something wrote to standard error, which a person should see.
-  }
-  if (entry === null || typeof entry.level !== 'number') return line;
   if (verbose) return line;
-  if (entry.level < 40) return null;
-  const message = entry.msg ?? '';
+  const entry = parseEntry(line);
+  // Not a log entry: something wrote to standard error, which a person should see.
+  if (entry === null) return line.slice(0, SHOWN_LENGTH);
+  const level = typeof entry.level === 'number' ? entry.level : (NUMBER_OF_LEVEL[entry.level] ?? 0);
+  if (level < 40) return null;
+  const name =
+    Object.keys(NUMBER_OF_LEVEL).find((known) => NUMBER_OF_LEVEL[known] === level) ?? String(level);
+  const message = (entry.msg ?? '').split('\n')[0] ?? '';
   const cause = entry.err?.message ?? entry.reason ?? entry.code;
   const suffix = cause === undefined || String(cause) === message ? '' : `: ${String(cause)}`;
-  return `${LEVEL_NAMES[entry.level] ?? String(entry.level)} ${message}${suffix}`;
+  return `${name} ${message}${suffix}`.slice(0, SHOWN_LENGTH);
+}
+
+/**
+ * The end of a log for the message about a process that stopped: its warnings and errors, and what is no
+ * log entry, or as it stands when nothing of that kind is there.
+ *
+ * @param {string} text
+ */
+export function describeLog(text) {
+  const lines = text.split('\n');
+  const shown = lines.map((line) => describeLine(line, false)).filter((line) => line !== null);
+  return (shown.length > 0 ? shown : lines.map((line) => line.slice(0, SHOWN_LENGTH))).join('\n');
+}
+
+/**
+ * @typedef {{ level: number | string, msg?: string, err?: { message?: string }, reason?: unknown, code?: unknown }} LogEntry
+ */
+
+/**
+ * @param {string} line
+ * @returns {LogEntry | null}
+ */
+function parseEntry(line) {
+  try {
+    const entry = JSON.parse(line);
+    return entry !== null && typeof entry === 'object' && 'level' in entry ? entry : null;
+  } catch {
+    return null;
+  }
 }

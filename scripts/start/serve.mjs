@@ -9,7 +9,7 @@ import { reportFailure } from '../setup/steps.mjs';
 import { startApplication } from './app-process.mjs';
 import { describeRunning } from './banner.mjs';
 import { claimDataDirectory, layoutOf, releaseDataDirectory } from './data-directory.mjs';
-import { followLog } from './log-tail.mjs';
+import { describeLog, followLog } from './log-tail.mjs';
 import { loadSecrets } from './secrets.mjs';
 import { seed } from './seed.mjs';
 import { startServices } from './services.mjs';
@@ -27,7 +27,7 @@ export async function serve(options, steps) {
   const layout = layoutOf(options.dataDir);
   claimDataDirectory(options.dataDir);
   const guard = startGuard({ runDir: layout.run });
-  /** @type {(() => void)[]} */
+  /** @type {ReturnType<typeof followLog>[]} */
   const logTails = [];
 
   let isStopping = false;
@@ -39,7 +39,7 @@ export async function serve(options, steps) {
     };
     // Until nothing runs: told to stop in the middle of a start, that start may yet add a process.
     while ((await stopRecorded(layout.run, { all: true, log })) > 0);
-    for (const endTail of logTails) endTail();
+    for (const endTail of logTails) endTail({ flush: exitCode === 0 });
     await guard.release();
     releaseDataDirectory(options.dataDir);
     if (exitCode === 0) steps.say('✓ stopped');
@@ -93,7 +93,7 @@ export async function serve(options, steps) {
 
     for (const { name, waitForExit, lastLogLines } of [...services.started, ...applications]) {
       void waitForExit().then(() =>
-        fail(new StartError(`${name} has stopped unexpectedly`, { detail: lastLogLines() })),
+        fail(new StartError(`${name} has stopped unexpectedly`, { detail: describeLog(lastLogLines()) })),
       );
     }
     steps.say(describeRunning(options, { newPassword }));

@@ -15,6 +15,9 @@ const CONNECTION_RESERVE = 30;
 const POSTGRES_PORT = 54_329;
 const REDIS_PORT = 63_790;
 
+/** A server of one's own may still be starting; one that is not there should be told soon. */
+const MIGRATION_WAIT_MS = 15_000;
+
 /**
  * What the application is to connect to, and what was started for it.
  *
@@ -78,7 +81,7 @@ export async function startServices(options, layout, steps) {
   const url = databaseUrl;
   await steps.run(
     'migrating the database',
-    (note) => migrate(url, { log: note }),
+    (note) => migrate(url, { log: note, waitMs: MIGRATION_WAIT_MS }),
     (applied) =>
       applied.length === 0 ? 'database up to date' : `database migrated (${String(applied.length)} new)`,
   );

@@ -1,9 +1,8 @@
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate } from '../../scripts/database/migrate.mjs';
 import { startGuard } from '../../scripts/services/guard.mjs';
-import { findClusterDir } from '../../scripts/services/postgres-host.mjs';
 import { queryAsSuperuser } from '../../scripts/services/postgres-roles.mjs';
 import { startPostgres } from '../../scripts/services/postgres.mjs';
 import { findRedisServer } from '../../scripts/services/redis-server.mjs';
@@ -16,10 +15,12 @@ import { findRedisServer } from '../../scripts/services/redis-server.mjs';
  */
 export default async function startSharedServices(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'caudal-test-'));
+  // PostgreSQL may have to run under an account of its own, which must be able to enter.
+  chmodSync(directory, 0o755);
   const postgresDir = join(directory, 'postgres');
   const runDir = join(directory, 'run');
   // The guard also cleans up after a run that was interrupted or killed.
-  let guard = startGuard({ runDir, remove: [directory] });
+  const guard = startGuard({ runDir, remove: [directory] });
   const log = (line: string): void => {
     console.log(line);
   };
@@ -35,8 +36,6 @@ export default async function startSharedServices(): Promise<void> {
       }),
       findRedisServer({ log }),
     ]);
-    const clusterDir = findClusterDir(postgresDir);
-    if (clusterDir !== postgresDir) guard = startGuard({ runDir, remove: [clusterDir, directory] });
     const [replicaUrl] = postgres.replicaUrls;
     const [replicaSuperuserUrl] = postgres.replicaSuperuserUrls;
 
