@@ -21,6 +21,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly handlers = new Map<string, EventHandler[]>();
   private isStopped = false;
   private current = false;
+  private interruptionCount = 0;
   private reading: Promise<void> = Promise.resolve();
 
   constructor(
@@ -31,6 +32,11 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
   /** True while the last read of the stream succeeded. */
   get isCurrent(): boolean {
     return this.current;
+  }
+
+  /** Grows whenever reading breaks off: what Redis lost meanwhile is not read later. */
+  get interruptions(): number {
+    return this.interruptionCount;
   }
 
   /** Handlers run on the event loop in the order of the stream and must be quick; what one throws is logged. */
@@ -67,6 +73,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
           this.dispatch(fields);
         }
       } catch {
+        if (this.current) this.interruptionCount += 1;
         this.current = false;
         if (!this.isStopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
