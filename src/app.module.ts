@@ -3,14 +3,21 @@ import { APP_GUARD } from '@nestjs/core';
 import type { Clock } from './common/clock.js';
 import { type AppConfig, ConfigModule } from './config/index.js';
 import { AccessGuard } from './core/access-control/index.js';
+import { AdmissionModule } from './core/admission/index.js';
+import { AnswerCacheModule } from './core/answer-cache/index.js';
 import { CursorModule } from './core/cursor/index.js';
 import { EventsModule } from './core/events/index.js';
 import { FieldEncryptionModule } from './core/field-encryption/index.js';
 import { HealthModule } from './core/health/index.js';
+import { IdempotencyModule } from './core/idempotency/index.js';
+import { JobsModule } from './core/jobs/index.js';
 import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
+import { ReadConsistencyModule } from './core/read-consistency/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
 import { MetricsModule } from './infrastructure/metrics/index.js';
+import { InventoryModule } from './modules/inventory/index.js';
+import { OrdersModule } from './modules/orders/index.js';
 import { RedisModule } from './infrastructure/redis/index.js';
 
 @Module({})
@@ -25,10 +32,17 @@ export class AppModule {
         RedisModule,
         PrismaModule,
         HealthModule,
+        JobsModule,
         EventsModule,
+        IdempotencyModule,
+        AdmissionModule,
+        ReadConsistencyModule,
         FieldEncryptionModule,
         CursorModule,
+        AnswerCacheModule,
         RateLimiterModule,
+        InventoryModule,
+        OrdersModule,
       ],
       // In this order: the limit by address before any work on the token.
       providers: [

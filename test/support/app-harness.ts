@@ -1,5 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
+import { TEST_SIGNING_KEY } from './access-tokens.js';
 import { createApplication } from '../../src/bootstrap/create-application.js';
 import { type Clock, SystemClock } from '../../src/common/clock.js';
 import { loadConfig } from '../../src/config/index.js';
@@ -42,6 +43,7 @@ export function testEnvironment(
     RATE_LIMIT_ENABLED: 'false',
     LOG_LEVEL: 'silent',
     ...TEST_SECRETS,
+    JWT_PRIVATE_KEY: TEST_SIGNING_KEY,
     ...env,
   };
 }

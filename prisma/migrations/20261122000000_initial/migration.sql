@@ -179,6 +179,7 @@ CREATE TABLE payment_intents (
   amount_minor bigint NOT NULL,
   currency char(3) NOT NULL,
   idempotency_key text NOT NULL,
+  request_fingerprint bytea NOT NULL,
   attempts integer NOT NULL DEFAULT 0,
   failure_reason text,
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { Problem } from '../../common/problem.js';
-import type { AuthenticatedRequest } from './access.guard.js';
+import type { AuthenticatedRequest } from './authenticated-request.js';
 import type { Permission, Principal } from './principal.js';
 
 export const ACCESS_RULE = 'caudal:access-rule';

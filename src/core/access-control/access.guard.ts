@@ -1,12 +1,10 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
 import { Problem } from '../../common/problem.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
 import { ACCESS_RULE, type AccessRule } from './access.decorators.js';
-import { hasPermission, type Principal } from './principal.js';
-
-export type AuthenticatedRequest = FastifyRequest & { principal?: Principal };
+import type { AuthenticatedRequest } from './authenticated-request.js';
+import { hasPermission } from './principal.js';
 
 const DEFAULT_RULE: AccessRule = { kind: 'authenticated', permission: null };
 

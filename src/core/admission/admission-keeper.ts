@@ -1,13 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
 import { IDEMPOTENCY_TTL_HOURS, IdempotencyScope } from '../idempotency/index.js';
+import { JobRunner } from '../jobs/index.js';
 import { AdmissionLedger } from './admission-ledger.js';
 
 const EPOCH_LIFE_MS = 3_600_000;
 const PAGE_SIZE = 2000;
+const LOOK_MS = 1000;
 const POLL_MS = 50;
 /** A transaction that is older than this is ended by its server's deadlines. */
 const OLD_TRANSACTIONS_DEADLINE_MS = 60_000;
@@ -25,13 +27,26 @@ interface ScopeRow {
 
 /** Keeps the notes of admitted keys trustworthy: begins a new epoch when the present one is not. */
 @Injectable()
-export class AdmissionKeeper {
+export class AdmissionKeeper implements OnModuleInit {
   constructor(
     private readonly redis: RedisService,
     private readonly database: OptimizedPrismaService,
     private readonly ledger: AdmissionLedger,
+    private readonly jobs: JobRunner,
     private readonly logger: Logger,
   ) {}
+
+  onModuleInit(): void {
+    this.jobs.register({
+      name: 'admission-keeper',
+      intervalMs: LOOK_MS,
+      isSingleton: true,
+      run: async () => {
+        await this.keep();
+        return false;
+      },
+    });
+  }
 
   /** One look; true when a new epoch was begun and declared. Run by one process at a time. */
   async keep(): Promise<boolean> {
@@ -66,7 +81,9 @@ export class AdmissionKeeper {
 
   /** Transactions that may have read the epoch before end first; what they admit is then visible to the copy. */
   private async waitForOlderTransactions(): Promise<void> {
-    const [row] = await this.database.write.$queryRawUnsafe<{ now: string }[]>('SELECT clock_timestamp()::text AS now');
+    const [row] = await this.database.write.$queryRawUnsafe<{ now: string }[]>(
+      'SELECT clock_timestamp()::text AS now',
+    );
     const now = row?.now ?? '';
     const deadlineMs = performance.now() + OLD_TRANSACTIONS_DEADLINE_MS;
     for (;;) {
@@ -76,14 +93,15 @@ export class AdmissionKeeper {
         now,
       );
       if (older.length === 0) return;
-      if (performance.now() > deadlineMs) throw new Error('old transactions do not end; the epoch is not declared');
+      if (performance.now() > deadlineMs)
+        throw new Error('old transactions do not end; the epoch is not declared');
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
   private async noteStoredAnswers(): Promise<number> {
     let after: ScopeRow = { principal_id: '00000000-0000-0000-0000-000000000000', route: '', key: '' };
-    for (let count = 0; ; ) {
+    for (let count = 0; ;) {
       const page = await this.database.write.$queryRawUnsafe<ScopeRow[]>(
         `SELECT principal_id::text, route, key FROM idempotency_records
          WHERE created_at > now() - make_interval(hours => ${String(IDEMPOTENCY_TTL_HOURS)})
@@ -95,8 +113,11 @@ export class AdmissionKeeper {
       );
       const last = page.at(-1);
       if (last === undefined) return count;
-      const digests = page.map(({ principal_id, route, key }) => new IdempotencyScope(principal_id, route, key).digest);
-      if ((await this.ledger.note(digests)) === null) throw new Error('Redis went away while keys were noted');
+      const digests = page.map(
+        ({ principal_id, route, key }) => new IdempotencyScope(principal_id, route, key).digest,
+      );
+      if ((await this.ledger.note(digests)) === null)
+        throw new Error('Redis went away while keys were noted');
       count += page.length;
       after = last;
     }

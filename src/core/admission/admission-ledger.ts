@@ -70,16 +70,26 @@ export class AdmissionLedger {
     }
   }
 
-  /** Whether a transaction may admit keys noted under `notedEpoch` (see {@link note}). One statement. */
-  async mayAdmit(transaction: SqlTransaction, notedEpoch: string | null): Promise<boolean> {
-    const [state] = await transaction.query<{ epoch: string | null }>('SELECT epoch FROM admission_state');
-    const epoch = state?.epoch ?? null;
-    return epoch === null || epoch === notedEpoch;
+  /**
+   * Whether this transaction may admit keys noted under `notedEpoch` (see {@link note}), and the time of
+   * the database. One statement.
+   */
+  async check(
+    transaction: SqlTransaction,
+    notedEpoch: string | null,
+  ): Promise<{ mayAdmit: boolean; now: Date }> {
+    const [state] = await transaction.query<{ epoch: string | null; now: Date }>(
+      'SELECT epoch, clock_timestamp() AS now FROM admission_state',
+    );
+    if (state === undefined) throw new Error('admission_state has no row: the schema is not migrated');
+    return { mayAdmit: state.epoch === null || state.epoch === notedEpoch, now: state.now };
   }
 
   /** Ends the trust in the present epoch, everywhere, before it returns. Called when keys cannot be noted. */
   async breakEpoch(): Promise<void> {
-    await this.database.write.$executeRawUnsafe('UPDATE admission_state SET epoch = NULL WHERE epoch IS NOT NULL');
+    await this.database.write.$executeRawUnsafe(
+      'UPDATE admission_state SET epoch = NULL WHERE epoch IS NOT NULL',
+    );
     await new Promise((resolve) => setTimeout(resolve, LEASE_MS + LEASE_MARGIN_MS));
   }
 
@@ -111,7 +121,10 @@ export class AdmissionLedger {
       const { epoch } = await this.currentLease();
       const runId = this.redis.runIdOf('main');
       if (epoch === null || runId === null) return null;
-      const keys = [redisKeys.admissionComplete(), ...digests.map((digest) => redisKeys.admissionNote(digest))];
+      const keys = [
+        redisKeys.admissionComplete(),
+        ...digests.map((digest) => redisKeys.admissionNote(digest)),
+      ];
       const [complete, ...noted] = await findScript.run(this.redis.client('main'), keys, []);
       // The lease must still hold now: what was read is only acted upon under it.
       const holds = this.lease.epoch === epoch && this.clock.monotonicMs() < this.lease.endsMs;

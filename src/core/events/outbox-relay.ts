@@ -33,7 +33,10 @@ export class OutboxRelay implements OnModuleInit {
     private readonly jobs: JobRunner,
     metrics: Metrics,
   ) {
-    this.published = metrics.counter({ name: 'events_published_total', help: 'Events moved from the outbox to the stream' });
+    this.published = metrics.counter({
+      name: 'events_published_total',
+      help: 'Events moved from the outbox to the stream',
+    });
   }
 
   onModuleInit(): void {
@@ -72,7 +75,20 @@ export class OutboxRelay implements OnModuleInit {
     const pipeline = client.pipeline();
     const key = redisKeys.events();
     for (const { id, type, aggregate_id: aggregateId, payload } of rows) {
-      pipeline.xadd(key, '*', 'id', id, 'type', type, 'aggregateId', aggregateId, 'payload', payload, 'position', position);
+      pipeline.xadd(
+        key,
+        '*',
+        'id',
+        id,
+        'type',
+        type,
+        'aggregateId',
+        aggregateId,
+        'payload',
+        payload,
+        'position',
+        position,
+      );
     }
     const [seconds] = await client.time();
     pipeline.xtrim(key, 'MINID', '~', Number(seconds) * 1000 - STREAM_LIFE_MS);

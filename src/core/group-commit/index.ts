@@ -1,1 +1,6 @@
-export { GroupCommitter, GroupDeadlineError, GroupQueueFullError, type GroupCommitOptions } from './group-committer.js';
+export {
+  GroupCommitter,
+  GroupDeadlineError,
+  GroupQueueFullError,
+  type GroupCommitOptions,
+} from './group-committer.js';

@@ -1,13 +1,27 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
+import { JobRunner } from '../jobs/index.js';
 import { IDEMPOTENCY_TTL_HOURS } from './idempotency-key.js';
 
 /** Rows removed by one statement, so that none of them runs long. */
 const REMOVE_MAX = 5000;
+const INTERVAL_MS = 60_000;
 
 @Injectable()
-export class IdempotencyJanitor {
-  constructor(private readonly database: OptimizedPrismaService) {}
+export class IdempotencyJanitor implements OnModuleInit {
+  constructor(
+    private readonly database: OptimizedPrismaService,
+    private readonly jobs: JobRunner,
+  ) {}
+
+  onModuleInit(): void {
+    this.jobs.register({
+      name: 'idempotency-janitor',
+      intervalMs: INTERVAL_MS,
+      isSingleton: true,
+      run: async () => (await this.removeExpired()) === REMOVE_MAX,
+    });
+  }
 
   /** Removes answers whose time is over; the number removed. */
   async removeExpired(): Promise<number> {

@@ -43,7 +43,10 @@ export class IdempotencyStore {
   }
 
   /** The stored answers of claimed scopes, in their order; null where there is none. One statement. */
-  async find(transaction: SqlTransaction, scopes: readonly IdempotencyScope[]): Promise<(StoredAnswer | null)[]> {
+  async find(
+    transaction: SqlTransaction,
+    scopes: readonly IdempotencyScope[],
+  ): Promise<(StoredAnswer | null)[]> {
     const rows = await transaction.query<RecordRow>(
       `SELECT r.principal_id, r.route, r.key, r.fingerprint, r.status, r.body
        FROM unnest($1::uuid[], $2::text[], $3::text[]) AS s (principal_id, route, key)

@@ -3,5 +3,8 @@ import { IdempotencyJanitor } from './idempotency-janitor.js';
 import { IdempotencyStore } from './idempotency-store.js';
 
 @Global()
-@Module({ providers: [IdempotencyStore, IdempotencyJanitor], exports: [IdempotencyStore, IdempotencyJanitor] })
+@Module({
+  providers: [IdempotencyStore, IdempotencyJanitor],
+  exports: [IdempotencyStore, IdempotencyJanitor],
+})
 export class IdempotencyModule {}

@@ -1,4 +1,9 @@
-export { fingerprintOf, IDEMPOTENCY_TTL_HOURS, IdempotencyScope, requireIdempotencyKey } from './idempotency-key.js';
+export {
+  fingerprintOf,
+  IDEMPOTENCY_TTL_HOURS,
+  IdempotencyScope,
+  requireIdempotencyKey,
+} from './idempotency-key.js';
 export { IdempotencyJanitor } from './idempotency-janitor.js';
 export { IdempotencyModule } from './idempotency.module.js';
 export { IdempotencyStore, type NewAnswer, type StoredAnswer } from './idempotency-store.js';

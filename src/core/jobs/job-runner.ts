@@ -85,7 +85,8 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     } catch (error) {
       this.runs.inc({ job: job.name, outcome: 'failed' });
       // A lost dependency has alerts of its own; anything else is a defect.
-      if (isDatabaseUnavailable(error) || isRedisUnavailable(error)) this.logger.warn({ job: job.name, reason: String(error) }, 'a job could not run');
+      if (isDatabaseUnavailable(error) || isRedisUnavailable(error))
+        this.logger.warn({ job: job.name, reason: String(error) }, 'a job could not run');
       else this.logger.error({ job: job.name, err: error }, 'a job failed');
       return false;
     } finally {

@@ -1,6 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { OptimizedPrismaService, type ReadFloor, type WalPosition } from '../../infrastructure/database/prisma/index.js';
+import {
+  OptimizedPrismaService,
+  type ReadFloor,
+  type WalPosition,
+} from '../../infrastructure/database/prisma/index.js';
 import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
 
 /** A replica that lags longer than this is of no use to anybody; readers then have fresher ones or the writer. */

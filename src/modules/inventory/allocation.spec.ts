@@ -4,11 +4,17 @@ import { allocate, type Demand } from './allocation.js';
 const VARIANTS = ['a', 'b', 'c'];
 
 const demand: fc.Arbitrary<Demand> = fc
-  .uniqueArray(fc.record({ variantId: fc.constantFrom(...VARIANTS, 'unknown'), quantity: fc.integer({ min: 1, max: 5 }) }), {
-    selector: (line) => line.variantId,
-    minLength: 1,
-    maxLength: 4,
-  })
+  .uniqueArray(
+    fc.record({
+      variantId: fc.constantFrom(...VARIANTS, 'unknown'),
+      quantity: fc.integer({ min: 1, max: 5 }),
+    }),
+    {
+      selector: (line) => line.variantId,
+      minLength: 1,
+      maxLength: 4,
+    },
+  )
   .map((lines) => ({ lines }));
 
 const stock = fc.record(Object.fromEntries(VARIANTS.map((id) => [id, fc.nat({ max: 12 })])));
@@ -51,9 +57,18 @@ describe('allocate', () => {
     const { shortages } = allocate(
       [
         { lines: [{ variantId: 'a', quantity: 2 }] },
-        { lines: [{ variantId: 'a', quantity: 2 }, { variantId: 'b', quantity: 1 }, { variantId: 'unknown', quantity: 1 }] },
+        {
+          lines: [
+            { variantId: 'a', quantity: 2 },
+            { variantId: 'b', quantity: 1 },
+            { variantId: 'unknown', quantity: 1 },
+          ],
+        },
       ],
-      new Map([['a', 3], ['b', 1]]),
+      new Map([
+        ['a', 3],
+        ['b', 1],
+      ]),
     );
     expect(shortages).toEqual([
       null,

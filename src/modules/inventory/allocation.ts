@@ -29,7 +29,11 @@ export function allocate(demands: readonly Demand[], available: ReadonlyMap<stri
   const granted = new Map<string, number>();
   const shortages = demands.map(({ lines }): Shortage[] | null => {
     const short = lines
-      .map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: remaining.get(variantId) ?? 0 }))
+      .map(({ variantId, quantity }) => ({
+        variantId,
+        requested: quantity,
+        available: remaining.get(variantId) ?? 0,
+      }))
       .filter(({ requested, available: left }) => requested > left);
     if (short.length > 0) return short;
     for (const { variantId, quantity } of lines) {

@@ -12,5 +12,9 @@ export interface StockLevel {
 }
 
 export function stockChanged({ variantId, productId, available, crossedZero }: StockLevel): NewEvent {
-  return { type: STOCK_CHANGED, aggregateId: variantId, payload: { variantId, productId, available, crossedZero } };
+  return {
+    type: STOCK_CHANGED,
+    aggregateId: variantId,
+    payload: { variantId, productId, available, crossedZero },
+  };
 }

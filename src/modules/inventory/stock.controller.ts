@@ -22,7 +22,10 @@ export class StockController {
   @RequirePermission('read:stock')
   @ApiOperation({ summary: 'The stock of a variant, read on the writer' })
   @ApiOkResponse({ type: StockDto, headers: { ETag: { schema: { type: 'string' } } } })
-  async get(@Param('variantId') variantId: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<StockDto> {
+  async get(
+    @Param('variantId') variantId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<StockDto> {
     const record = await this.stock.get(existing(variantId));
     reply.header('ETag', etagOfVersion(record.version));
     return record;

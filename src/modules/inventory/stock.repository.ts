@@ -1,8 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
-import { OptimizedPrismaService, type ReadFloor, SqlTransaction } from '../../infrastructure/database/prisma/index.js';
+import {
+  OptimizedPrismaService,
+  type ReadFloor,
+  SqlTransaction,
+} from '../../infrastructure/database/prisma/index.js';
 import type { StockLevel } from './inventory.events.js';
-import { type MovementKind, type OrderMovement, type OrderMovementKind, UNIT_DELTAS } from './stock-movement.js';
+import {
+  type MovementKind,
+  type OrderMovement,
+  type OrderMovementKind,
+  UNIT_DELTAS,
+} from './stock-movement.js';
 
 /** A variant as it can be sold at this moment, its stock locked. */
 export interface Offer {
@@ -161,9 +170,10 @@ export class StockRepository {
     change: { variantId: string; onHand: number; version: number; actorId: string | null },
   ): Promise<SetOnHandOutcome> {
     const { variantId, onHand, version, actorId } = change;
-    const [variant] = await transaction.query<{ product_id: string }>('SELECT product_id FROM variants WHERE id = $1', [
-      variantId,
-    ]);
+    const [variant] = await transaction.query<{ product_id: string }>(
+      'SELECT product_id FROM variants WHERE id = $1',
+      [variantId],
+    );
     if (variant === undefined) return { kind: 'no-variant' };
     await transaction.execute(
       'INSERT INTO stock_items (variant_id, version) VALUES ($1, 0) ON CONFLICT (variant_id) DO NOTHING',
@@ -251,7 +261,10 @@ function toLevel(row: LevelRow): StockLevel {
   };
 }
 
-function toRecord(variantId: string, row: { on_hand: number; reserved: number; version: number }): StockRecord {
+function toRecord(
+  variantId: string,
+  row: { on_hand: number; reserved: number; version: number },
+): StockRecord {
   const { on_hand: onHand, reserved, version } = row;
   return { variantId, onHand, reserved, available: onHand - reserved, version };
 }

@@ -23,9 +23,19 @@ export class StockService {
   }
 
   /** @throws Problem VARIANT_NOT_FOUND, PRECONDITION_FAILED, STOCK_BELOW_RESERVED */
-  async setOnHand(principal: Principal, variantId: string, onHand: number, version: number): Promise<StockRecord> {
+  async setOnHand(
+    principal: Principal,
+    variantId: string,
+    onHand: number,
+    version: number,
+  ): Promise<StockRecord> {
     const outcome = await this.stock.transaction(async (transaction) => {
-      const result = await this.stock.setOnHand(transaction, { variantId, onHand, version, actorId: principal.userId });
+      const result = await this.stock.setOnHand(transaction, {
+        variantId,
+        onHand,
+        version,
+        actorId: principal.userId,
+      });
       if (result.kind === 'set') await this.outbox.append(transaction, [stockChanged(result.level)]);
       return result;
     });

@@ -7,7 +7,11 @@ const PAGE_LIMIT_DEFAULT = 24;
 const PAGE_LIMIT_MAX = 100;
 
 export class SetStockDto {
-  @ApiProperty({ minimum: 0, maximum: ON_HAND_MAX, description: 'Units physically there, reserved ones included' })
+  @ApiProperty({
+    minimum: 0,
+    maximum: ON_HAND_MAX,
+    description: 'Units physically there, reserved ones included',
+  })
   @IsInt()
   @Min(0)
   @Max(ON_HAND_MAX)
@@ -19,7 +23,8 @@ export class StockDto {
   @ApiProperty() onHand!: number;
   @ApiProperty() reserved!: number;
   @ApiProperty() available!: number;
-  @ApiProperty({ description: 'Grows only with administrative writes; 0 before the first one' }) version!: number;
+  @ApiProperty({ description: 'Grows only with administrative writes; 0 before the first one' })
+  version!: number;
 }
 
 export class ListMovementsQuery {

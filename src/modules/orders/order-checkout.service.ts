@@ -1,0 +1,184 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { Problem } from '../../common/problem.js';
+import { AppConfig } from '../../config/index.js';
+import type { Principal } from '../../core/access-control/index.js';
+import { AdmissionLedger } from '../../core/admission/index.js';
+import { FieldEncryption } from '../../core/field-encryption/index.js';
+import { GroupCommitter, GroupDeadlineError, GroupQueueFullError } from '../../core/group-commit/index.js';
+import { fingerprintOf, IdempotencyScope, type StoredAnswer } from '../../core/idempotency/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { CartService } from '../cart/index.js';
+import { SoldOutHints } from '../inventory/index.js';
+import type { PlaceOrderDto } from './dto/place-order.dto.js';
+import { OrderPlacement, type PlacementOutcome, type PlacementRequest } from './order-placement.js';
+import { OrdersRepository } from './orders.repository.js';
+
+export interface CheckoutAnswer extends StoredAnswer {
+  /** The answer was stored by an earlier request with the same key. */
+  readonly isReplay: boolean;
+}
+
+export const PLACE_ORDER_ROUTE = 'POST /orders';
+/** What a buyer's shipping address is bound to: it must not be readable as another buyer's. */
+export const addressContext = (userId: string): string => `orders.shipping_address:${userId}`;
+
+const BUSY_PAUSE_MS = 20;
+const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/**
+ * Takes an order from its request to its answer: the quick refusal in front, then the queue of the
+ * group commit.
+ */
+@Injectable()
+export class OrderCheckoutService implements OnModuleDestroy {
+  private readonly committer: GroupCommitter<PlacementRequest, PlacementOutcome>;
+  private readonly outcomes;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly clock: Clock,
+    private readonly admission: AdmissionLedger,
+    private readonly hints: SoldOutHints,
+    private readonly carts: CartService,
+    private readonly encryption: FieldEncryption,
+    placement: OrderPlacement,
+    metrics: Metrics,
+  ) {
+    const { env } = config;
+    const batchSizes = metrics.histogram({
+      name: 'orders_batch_size',
+      help: 'Orders decided in one transaction',
+      buckets: BATCH_SIZE_BUCKETS,
+    });
+    this.outcomes = metrics.counter({
+      name: 'orders_placed_total',
+      help: 'Requests to place an order by outcome',
+      labelNames: ['outcome'],
+    });
+    this.committer = new GroupCommitter(
+      {
+        batchMax: env.ORDER_BATCH_MAX,
+        queueMax: env.ORDER_QUEUE_MAX,
+        lingerMs: env.ORDER_BATCH_LINGER_MS,
+        concurrency: env.ORDER_BATCH_CONCURRENCY,
+        deadlineMs: env.ORDER_DEADLINE_MS,
+      },
+      clock,
+      (requests) => placement.place(requests),
+      (error) => !OrdersRepository.isOutage(error),
+      (size) => {
+        batchSizes.observe(size);
+      },
+    );
+    metrics.gauge({
+      name: 'orders_queue_length',
+      help: 'Orders that wait for a batch',
+      collect: (gauge) => {
+        gauge.set(this.committer.depth);
+      },
+    });
+  }
+
+  /**
+   * The stored answer of the order, new or replayed; byte for byte the same for the same key.
+   * @throws Problem for every refusal; none of them is stored.
+   */
+  async place(principal: Principal, key: string, dto: PlaceOrderDto): Promise<CheckoutAnswer> {
+    const request = await this.prepare(principal, key, dto);
+    if (await this.isKnownSoldOut(request)) {
+      this.outcomes.inc({ outcome: 'sold-out-hint' });
+      throw outOfStock(
+        request.lines
+          .filter(({ variantId }) => this.hints.isSoldOut(variantId))
+          .map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
+      );
+    }
+    const outcome = await this.decide(request);
+    this.outcomes.inc({ outcome: outcome.kind });
+    switch (outcome.kind) {
+      case 'answered':
+        return { ...outcome.answer, isReplay: outcome.isReplay };
+      case 'busy':
+        throw new Problem('IDEMPOTENCY_KEY_IN_PROGRESS', { retryAfterSeconds: 1 });
+      case 'key-reused':
+        throw new Problem('IDEMPOTENCY_KEY_REUSED');
+      case 'out-of-stock':
+        throw outOfStock(outcome.shortages);
+      case 'unknown-variant':
+        throw new Problem('VARIANT_NOT_FOUND', { extensions: { variantId: outcome.variantId } });
+      case 'no-price':
+        throw new Problem('CURRENCY_NOT_SUPPORTED', { extensions: { variantId: outcome.variantId } });
+      case 'cart-changed':
+        throw new Problem('CART_CHANGED');
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.committer.whenIdle();
+  }
+
+  private async prepare(principal: Principal, key: string, dto: PlaceOrderDto): Promise<PlacementRequest> {
+    const { userId } = principal;
+    const currency = dto.currency ?? this.config.env.DEFAULT_CURRENCY;
+    const address = JSON.stringify(dto.shippingAddress);
+    const cart = dto.cartId === undefined ? null : await this.carts.getForOrder(dto.cartId, principal);
+    return {
+      scope: new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key),
+      fingerprint: fingerprintOf([dto.lines ?? null, dto.cartId ?? null, currency, address]),
+      userId,
+      currency,
+      lines: mergeLines(cart?.lines ?? dto.lines ?? []),
+      cart: cart === null ? null : { id: cart.id, version: cart.version },
+      shippingAddressCiphertext: this.encryption.encrypt(address, addressContext(userId)),
+    };
+  }
+
+  private async isKnownSoldOut({ lines, scope }: PlacementRequest): Promise<boolean> {
+    return (
+      lines.some(({ variantId }) => this.hints.isSoldOut(variantId)) &&
+      (await this.admission.isKnownNew(scope.digest))
+    );
+  }
+
+  /** Waits, within the order's own deadline, while the same key is being decided elsewhere. */
+  private async decide(request: PlacementRequest): Promise<PlacementOutcome> {
+    const endsMs = this.clock.monotonicMs() + this.config.env.ORDER_DEADLINE_MS;
+    for (;;) {
+      const outcome = await this.submit(request);
+      if (outcome.kind !== 'busy' || this.clock.monotonicMs() > endsMs) return outcome;
+      await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+    }
+  }
+
+  private async submit(request: PlacementRequest): Promise<PlacementOutcome> {
+    try {
+      return await this.committer.submit(request);
+    } catch (error) {
+      if (error instanceof GroupQueueFullError || error instanceof GroupDeadlineError) {
+        this.outcomes.inc({ outcome: 'queue-full' });
+        throw new Problem('ORDER_QUEUE_FULL', { retryAfterSeconds: 1, cause: error });
+      }
+      // The account of a token that is still valid can be gone.
+      if (OrdersRepository.isUnknownUser(error)) throw new Problem('ACCESS_TOKEN_INVALID', { cause: error });
+      throw error;
+    }
+  }
+}
+
+function outOfStock(
+  shortages: readonly { variantId: string; requested: number; available: number }[],
+): Problem {
+  return new Problem('ORDER_OUT_OF_STOCK', { extensions: { shortages } });
+}
+
+function mergeLines(
+  lines: readonly { variantId: string; quantity: number }[],
+): { variantId: string; quantity: number }[] {
+  const quantities = new Map<string, number>();
+  for (const { variantId, quantity } of lines) {
+    const id = variantId.toLowerCase();
+    quantities.set(id, (quantities.get(id) ?? 0) + quantity);
+  }
+  return [...quantities].map(([variantId, quantity]) => ({ variantId, quantity }));
+}

@@ -1,0 +1,233 @@
+import { Injectable } from '@nestjs/common';
+import { Problem } from '../../common/problem.js';
+import { AppConfig } from '../../config/index.js';
+import type { Principal } from '../../core/access-control/index.js';
+import { EventOutbox, type NewEvent } from '../../core/events/index.js';
+import {
+  fingerprintOf,
+  IdempotencyScope,
+  IdempotencyStore,
+  type StoredAnswer,
+} from '../../core/idempotency/index.js';
+import { ReadConsistency } from '../../core/read-consistency/index.js';
+import { Logger } from '../../infrastructure/logging/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { stockChanged, StockRepository } from '../inventory/index.js';
+import {
+  type ChargeOutcome,
+  type PaymentIntent,
+  PaymentIntentsRepository,
+  PaymentsService,
+  PaymentTimeoutError,
+  PaymentUnavailableError,
+} from '../payments/index.js';
+import type { PayOrderDto } from './dto/pay-order.dto.js';
+import { orderEvent } from './orders.events.js';
+import { type LockedOrder, OrdersRepository, type SqlTransaction } from './orders.repository.js';
+
+export const PAY_ORDER_ROUTE = 'POST /orders/:id/payments';
+
+/** A reservation outlives the calls of its payment: the first one, and one that resumes it. */
+const HOLD_FACTOR = 3;
+
+type Begun =
+  | { readonly kind: 'stored'; readonly answer: StoredAnswer }
+  | { readonly kind: 'charge'; readonly intent: PaymentIntent };
+
+/**
+ * Pays orders in three steps, none of which holds a lock across the network: the intent is committed,
+ * the provider is called with the intent's id as its key, and the outcome is settled together with
+ * the order, the stock and the stored answer. Whoever comes later with the same key, or the reconciler,
+ * goes on where a lost answer or a dead process left off.
+ */
+@Injectable()
+export class OrderPaymentService {
+  private readonly completed;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly idempotency: IdempotencyStore,
+    private readonly orders: OrdersRepository,
+    private readonly intents: PaymentIntentsRepository,
+    private readonly payments: PaymentsService,
+    private readonly stock: StockRepository,
+    private readonly outbox: EventOutbox,
+    private readonly consistency: ReadConsistency,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.completed = metrics.counter({ name: 'orders_completed_total', help: 'Orders that were paid' });
+  }
+
+  /**
+   * The stored answer of the payment: 201, or the problem document of a decline or of a late charge.
+   * @throws Problem for what is not stored: an unknown order, one that cannot be paid, a provider that
+   * does not answer.
+   */
+  async pay(principal: Principal, orderId: string, key: string, dto: PayOrderDto): Promise<StoredAnswer> {
+    const fingerprint = fingerprintOf([orderId, dto.provider, dto.token]);
+    const scope = new IdempotencyScope(principal.userId, PAY_ORDER_ROUTE, key);
+    const begun = await this.orders.transaction((transaction) =>
+      this.begin(transaction, scope, fingerprint, orderId, dto.provider),
+    );
+    if (begun.kind === 'stored') return begun.answer;
+    const outcome = await this.charge(begun.intent, dto.token);
+    const answer = await this.settle(begun.intent, outcome, principal.userId);
+    await this.consistency.recordWrite(principal.userId);
+    return answer;
+  }
+
+  /**
+   * Gives an intent its outcome, once: whoever comes second gets the answer that the first one stored.
+   * A charge for an order that no longer waits for it is returned.
+   */
+  async settle(intent: PaymentIntent, outcome: ChargeOutcome, userId: string): Promise<StoredAnswer> {
+    const scope = new IdempotencyScope(userId, PAY_ORDER_ROUTE, intent.idempotencyKey);
+    const settled = await this.orders.transaction(async (transaction) => {
+      const order = await this.orders.lock(transaction, intent.orderId);
+      const [stored] = await this.idempotency.find(transaction, [scope]);
+      if (stored !== undefined && stored !== null) return { answer: stored, isRefundDue: false };
+      const { answer, events, isRefundDue } = await this.apply(transaction, order, intent, outcome);
+      await this.outbox.append(transaction, events);
+      await this.idempotency.record(transaction, [{ ...answer, scope }]);
+      return { answer, isRefundDue };
+    });
+    if (settled.isRefundDue) await this.refund(intent);
+    return settled.answer;
+  }
+
+  /** Returns the money of an intent that is to be refunded. A failure leaves it to the reconciler. */
+  async refund(intent: PaymentIntent): Promise<void> {
+    try {
+      await this.payments.refund(intent);
+    } catch (error) {
+      this.logger.warn(
+        { intentId: intent.id, reason: String(error) },
+        'a refund did not go through; it will be tried again',
+      );
+      await this.intents.touch(intent.id);
+      return;
+    }
+    await this.orders.transaction(async (transaction) => {
+      const order = await this.orders.lock(transaction, intent.orderId);
+      if (!(await this.intents.transition(transaction, intent.id, 'refunded'))) return;
+      if (order.status !== 'cancelled') return;
+      await this.orders.transition(transaction, [order.id], 'refunded');
+      await this.outbox.append(transaction, [orderEvent('refunded', order)]);
+    });
+  }
+
+  private async begin(
+    transaction: SqlTransaction,
+    scope: IdempotencyScope,
+    fingerprint: Buffer,
+    orderId: string,
+    provider: string,
+  ): Promise<Begun> {
+    const [isClaimed] = await this.idempotency.claim(transaction, [scope]);
+    if (isClaimed !== true) throw new Problem('IDEMPOTENCY_KEY_IN_PROGRESS', { retryAfterSeconds: 1 });
+    const [stored] = await this.idempotency.find(transaction, [scope]);
+    if (stored !== undefined && stored !== null) {
+      if (!stored.fingerprint.equals(fingerprint)) throw new Problem('IDEMPOTENCY_KEY_REUSED');
+      return { kind: 'stored', answer: stored };
+    }
+
+    const order = await this.orders.lockOwned(transaction, orderId, scope.principalId);
+    if (order === null) throw new Problem('ORDER_NOT_FOUND');
+    const intents = await this.intents.findAll(transaction, orderId);
+    const own = intents.find(({ idempotencyKey }) => idempotencyKey === scope.key);
+    if (own !== undefined && !own.requestFingerprint.equals(fingerprint))
+      throw new Problem('IDEMPOTENCY_KEY_REUSED');
+    // Its outcome must be learnt whatever has become of the order.
+    if (own?.status === 'processing') return { kind: 'charge', intent: own };
+    if (order.status !== 'pending_payment' || !order.isReserved) {
+      throw new Problem('ORDER_NOT_PAYABLE', {
+        extensions: { orderStatus: order.status === 'pending_payment' ? 'expired' : order.status },
+      });
+    }
+    if (intents.some(({ status }) => status === 'processing')) {
+      throw new Problem('PAYMENT_IN_PROGRESS', { retryAfterSeconds: 1 });
+    }
+    await this.orders.extendReservation(
+      transaction,
+      orderId,
+      HOLD_FACTOR * this.config.env.PAYMENT_PROVIDER_TIMEOUT_MS,
+    );
+    if (own?.status === 'abandoned') {
+      await this.intents.transition(transaction, own.id, 'processing');
+      return { kind: 'charge', intent: { ...own, status: 'processing' } };
+    }
+    const { totalMinor: amountMinor, currency } = order;
+    const intent = await this.intents.insert(transaction, {
+      orderId,
+      provider,
+      amountMinor,
+      currency,
+      idempotencyKey: scope.key,
+      requestFingerprint: fingerprint,
+    });
+    return { kind: 'charge', intent };
+  }
+
+  private async charge(intent: PaymentIntent, token: string): Promise<ChargeOutcome> {
+    try {
+      return await this.payments.charge(intent, token);
+    } catch (error) {
+      if (error instanceof PaymentTimeoutError)
+        throw new Problem('PAYMENT_PROVIDER_TIMEOUT', { cause: error });
+      if (error instanceof PaymentUnavailableError)
+        throw new Problem('PAYMENT_PROVIDER_UNAVAILABLE', { cause: error });
+      throw error;
+    }
+  }
+
+  private async apply(
+    transaction: SqlTransaction,
+    order: LockedOrder,
+    intent: PaymentIntent,
+    outcome: ChargeOutcome,
+  ): Promise<{ answer: StoredAnswer; events: NewEvent[]; isRefundDue: boolean }> {
+    const { requestFingerprint: fingerprint } = intent;
+    const problem = (refusal: Problem): StoredAnswer => ({
+      fingerprint,
+      status: refusal.status,
+      body: JSON.stringify(refusal.toDocument()),
+    });
+    if (outcome.kind === 'declined') {
+      await this.intents.transition(transaction, intent.id, 'declined');
+      const refusal = new Problem('PAYMENT_DECLINED', {
+        extensions: { reason: outcome.reason, orderId: order.id },
+      });
+      return { answer: problem(refusal), events: [], isRefundDue: false };
+    }
+    if (order.status !== 'pending_payment') {
+      await this.intents.transition(transaction, intent.id, 'refund_pending');
+      const refusal = new Problem('PAYMENT_LATE_REFUNDED', {
+        extensions: { orderId: order.id, orderStatus: order.status },
+      });
+      return { answer: problem(refusal), events: [], isRefundDue: true };
+    }
+    await this.intents.transition(transaction, intent.id, 'succeeded');
+    await this.orders.transition(transaction, [order.id], 'paid');
+    const lines = await this.orders.findLines(transaction, [order.id]);
+    await this.stock.lock(
+      transaction,
+      lines.map(({ variantId }) => variantId),
+    );
+    const levels = await this.stock.move(transaction, 'sale', lines);
+    this.completed.inc();
+    const body = JSON.stringify({
+      id: intent.id,
+      orderId: order.id,
+      provider: intent.provider,
+      status: 'succeeded',
+      amount: { amount: intent.amountMinor, currency: intent.currency },
+      orderStatus: 'paid',
+    });
+    const events = [
+      orderEvent('paid', order),
+      ...levels.filter(({ crossedZero }) => crossedZero).map(stockChanged),
+    ];
+    return { answer: { fingerprint, status: 201, body }, events, isRefundDue: false };
+  }
+}

@@ -1,0 +1,44 @@
+/** One attempt to take money. The intent's id is the provider's idempotency key: the same id never charges twice. */
+export interface ChargeRequest {
+  readonly intentId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  /** What the buyer's client got from the provider in place of card data. */
+  readonly token: string;
+}
+
+export type ChargeOutcome =
+  { readonly kind: 'succeeded' } | { readonly kind: 'declined'; readonly reason: string };
+
+/** The provider did not answer in time: the charge may or may not have happened. */
+export class PaymentTimeoutError extends Error {
+  constructor() {
+    super('the payment provider did not answer in time');
+    this.name = 'PaymentTimeoutError';
+  }
+}
+
+/** The provider cannot be reached or refuses service: nothing was charged by this call. */
+export class PaymentUnavailableError extends Error {
+  constructor(cause: unknown) {
+    super('the payment provider is unavailable', { cause });
+    this.name = 'PaymentUnavailableError';
+  }
+}
+
+/**
+ * The port to whoever moves the money. Every method is idempotent by intent id and ends when the signal
+ * aborts. Calls are made without any lock or connection held.
+ */
+export abstract class PaymentProvider {
+  abstract readonly name: string;
+
+  /** @throws when the provider fails; an abort of the signal means that the outcome is unknown. */
+  abstract charge(request: ChargeRequest, signal: AbortSignal): Promise<ChargeOutcome>;
+
+  /** What the provider knows of an intent; null when it never got it. */
+  abstract find(intentId: string, signal: AbortSignal): Promise<ChargeOutcome | null>;
+
+  /** Returns the whole charge; without effect when it was returned before. */
+  abstract refund(intentId: string, signal: AbortSignal): Promise<void>;
+}

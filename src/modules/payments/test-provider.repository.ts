@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
+
+export interface TestCharge {
+  readonly status: 'succeeded' | 'declined';
+  /** True when this call moved the money, false when the charge was there before. */
+  readonly isNew: boolean;
+}
+
+/** The test provider's own books, as if on its side of the wire. */
+@Injectable()
+export class TestProviderRepository {
+  constructor(private readonly database: OptimizedPrismaService) {}
+
+  async charge(
+    intentId: string,
+    amountMinor: number,
+    currency: string,
+    status: 'succeeded' | 'declined',
+  ): Promise<TestCharge> {
+    const made = await this.database.write.testProviderCharge.createMany({
+      data: [{ intentId, amountMinor, currency, status, chargeCount: status === 'succeeded' ? 1 : 0 }],
+      skipDuplicates: true,
+    });
+    const charge = await this.database.write.testProviderCharge.findUniqueOrThrow({ where: { intentId } });
+    return { status: charge.status as TestCharge['status'], isNew: made.count === 1 };
+  }
+
+  async find(intentId: string): Promise<'succeeded' | 'declined' | null> {
+    const charge = await this.database.write.testProviderCharge.findUnique({ where: { intentId } });
+    return (charge?.status ?? null) as 'succeeded' | 'declined' | null;
+  }
+
+  /** Counts a refund once. */
+  async refund(intentId: string): Promise<void> {
+    await this.database.write.testProviderCharge.updateMany({
+      where: { intentId, status: 'succeeded', refundCount: 0 },
+      data: { refundCount: 1 },
+    });
+  }
+}
