@@ -50,7 +50,7 @@ function parseCommand(args) {
 async function ensureServerIsThere(client, origin) {
   const answer = await client.send({ method: 'GET', path: '/products?limit=1' });
   if (answer.status === 200) return;
-  const found = answer.status === 0 ? answer.code : `status ${answer.status} ${answer.code}`;
+  const found = answer.status === 0 ? answer.code : `status ${String(answer.status)} ${answer.code}`;
   throw new LocalInstallationError(
     `No shop answers at ${origin} (${found}). Start it with \`npm start\` in another terminal, or set BASE_URL.`,
   );
@@ -81,7 +81,7 @@ async function main() {
   const administration = await createAdministration(client, admin);
   const runId = Date.now().toString(36);
   const { variantId, slug } = await administration.openSale({ runId, stock: command.stock });
-  console.log(`${slug}: ${command.stock} units at ${installation.origins.join(', ')}\n`);
+  console.log(`${slug}: ${String(command.stock)} units at ${installation.origins.join(', ')}\n`);
 
   const durationMs = command.seconds * 1000;
   const tally = new SaleTally(command.stock);
@@ -133,11 +133,11 @@ async function main() {
 function reportVerdict(tally, left) {
   const faults = findFaults(tally, left);
   if (faults.length === 0) {
-    console.log(`Check: sold ${tally.sold} + left ${left} = stock ${tally.stock}`);
+    console.log(`Check: sold ${String(tally.sold)} + left ${String(left)} = stock ${String(tally.stock)}`);
     return 0;
   }
   for (const fault of faults) console.error(`Check failed: ${fault}`);
-  for (const [problem, count] of tally.problems) console.error(`  ${count} × ${problem}`);
+  for (const [problem, count] of tally.problems) console.error(`  ${String(count)} × ${problem}`);
   if (tally.limited > 0) {
     console.error(
       'The server takes all buyers for one client, because it does not believe X-Forwarded-For.\n' +

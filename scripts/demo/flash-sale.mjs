@@ -84,7 +84,7 @@ async function visit(client, tally, { variantId, token, clientAddress, arrivedAt
   const atMs = elapsedMs();
   const outcome = outcomeOf(order);
   tally.recordAnswer(outcome, { atMs, latencyMs: atMs - arrivedAtMs });
-  if (outcome === 'failed') tally.recordProblem(`order: ${order.status} ${order.code}`.trim());
+  if (outcome === 'failed') tally.recordProblem(`order: ${String(order.status)} ${order.code}`.trim());
   if (outcome !== 'sold') return;
 
   const payment = await client.sendIdempotent({
@@ -96,7 +96,7 @@ async function visit(client, tally, { variantId, token, clientAddress, arrivedAt
     body: { provider: 'test', token: 'tok_success' },
   });
   if (payment.status === 201) tally.recordPayment();
-  else tally.recordProblem(`payment: ${payment.status} ${payment.code}`.trim());
+  else tally.recordProblem(`payment: ${String(payment.status)} ${payment.code}`.trim());
 }
 
 /**

@@ -56,7 +56,7 @@ function createPanel(stream, scene) {
   return (/** @type {number} */ elapsedMs) => {
     const lines = renderPanel(scene, elapsedMs, stream.hasColors());
     // Up to where the last panel began, then clear to the end of the screen.
-    const rewind = drawnLines > 0 ? `\u001b[${drawnLines}A\u001b[0J` : '';
+    const rewind = drawnLines > 0 ? `\u001b[${String(drawnLines)}A\u001b[0J` : '';
     stream.write(`${rewind}${lines.join('\n')}\n`);
     drawnLines = lines.length;
   };
@@ -77,7 +77,7 @@ export function renderPanel({ tally, buyers, durationMs, left }, elapsedMs, hasC
     (value === null ? '–' : formatCount(value)).padStart(7);
   const seconds = Math.min(elapsedMs, durationMs) / 1000;
   return [
-    `  time   ${bar(elapsedMs / durationMs)} ${seconds.toFixed(1)} s of ${durationMs / 1000} s`,
+    `  time   ${bar(elapsedMs / durationMs)} ${seconds.toFixed(1)} s of ${String(durationMs / 1000)} s`,
     `  stock  ${bar((remaining ?? tally.stock) / tally.stock)} ${number(remaining).trim()} left`,
     '',
     `  arrived ${number(tally.arrived)} of ${formatCount(buyers)}`,

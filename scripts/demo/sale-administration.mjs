@@ -45,7 +45,7 @@ export class SaleAdministration {
     const created = await this.#send('POST', '/admin/products', {
       slug,
       name: `Flash sale ${runId}`,
-      description: `${stock} units, first come, first served.`,
+      description: `${String(stock)} units, first come, first served.`,
       variants: [
         {
           sku: `FLASH-${runId}`.toUpperCase(),
@@ -124,7 +124,7 @@ export class SaleAdministration {
  */
 function expectStatus(answer, expected, step) {
   if (expected.includes(answer.status)) return;
-  const got = answer.status === 0 ? 'got no answer' : `was answered ${answer.status}`;
+  const got = answer.status === 0 ? 'got no answer' : `was answered ${String(answer.status)}`;
   const detail = answer.body.detail ? `: ${answer.body.detail}` : '';
   throw new LocalInstallationError(`${step} ${got} ${answer.code}${detail}`);
 }

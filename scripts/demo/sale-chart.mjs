@@ -3,6 +3,9 @@
 import { SLICE_MS } from './sale-tally.mjs';
 import { formatCount, formatLatency } from './sale-report.mjs';
 
+/** A tag, so that editors know the language and numbers need no conversion. */
+const svg = String.raw;
+
 const WIDTH = 960;
 const MARGIN = { left: 64, right: 64 };
 const ANSWERS = { top: 84, height: 230 };
@@ -38,14 +41,14 @@ export function renderSaleChart(tally, { title }) {
   const answeredMax = Math.max(1, ...slices.map(countAnswered));
   const p95Max = Math.max(1, ...slices.map((slice) => slice.latency.percentile(0.95) ?? 0));
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#243b4a">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
-    `<text x="${MARGIN.left}" y="34" font-size="19" font-weight="600">${escapeText(title)}</text>`,
+    svg`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#243b4a">`,
+    svg`<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
+    svg`<text x="${MARGIN.left}" y="34" font-size="19" font-weight="600">${escapeText(title)}</text>`,
     legend(),
-    frame(ANSWERS, formatCount(answeredMax), `answers in ${SLICE_MS} ms`),
+    frame(ANSWERS, formatCount(answeredMax), svg`answers in ${SLICE_MS} ms`),
     ...slices.map((slice, index) => stackedBar(slice, index, slices.length, answeredMax)),
     stockLine(tally),
-    `<text x="${WIDTH - MARGIN.right + 8}" y="${ANSWERS.top + 5}" fill="${COLOURS.left}">${formatCount(tally.stock)} left</text>`,
+    svg`<text x="${WIDTH - MARGIN.right + 8}" y="${ANSWERS.top + 5}" fill="${COLOURS.left}">${formatCount(tally.stock)} left</text>`,
     frame(LATENCY, formatLatency(p95Max), 'from arrival to answer'),
     latencyLine(slices, 0.95, p95Max, COLOURS.p95),
     latencyLine(slices, 0.5, p95Max, COLOURS.p50),
@@ -70,7 +73,7 @@ function legend() {
   return entries
     .map(([colour, label], i) => {
       const x = MARGIN.left + i * 112;
-      return `<rect x="${x}" y="50" width="12" height="12" fill="${colour}"/><text x="${x + 18}" y="61">${label}</text>`;
+      return svg`<rect x="${x}" y="50" width="12" height="12" fill="${colour}"/><text x="${x + 18}" y="61">${label}</text>`;
     })
     .join('');
 }
@@ -83,10 +86,10 @@ function legend() {
 function frame({ top, height }, highest, meaning) {
   const bottom = top + height;
   return [
-    `<path d="M${MARGIN.left} ${top}V${bottom}H${WIDTH - MARGIN.right}" fill="none" stroke="#c9d3db"/>`,
-    `<text x="${MARGIN.left - 8}" y="${top + 5}" text-anchor="end">${highest}</text>`,
-    `<text x="${MARGIN.left - 8}" y="${bottom + 4}" text-anchor="end">0</text>`,
-    `<text x="${MARGIN.left + 8}" y="${top - 4}" fill="#6b7f8c">${meaning}</text>`,
+    svg`<path d="M${MARGIN.left} ${top}V${bottom}H${WIDTH - MARGIN.right}" fill="none" stroke="#c9d3db"/>`,
+    svg`<text x="${MARGIN.left - 8}" y="${top + 5}" text-anchor="end">${highest}</text>`,
+    svg`<text x="${MARGIN.left - 8}" y="${bottom + 4}" text-anchor="end">0</text>`,
+    svg`<text x="${MARGIN.left + 8}" y="${top - 4}" fill="#6b7f8c">${meaning}</text>`,
   ].join('');
 }
 
@@ -104,7 +107,7 @@ function stackedBar(slice, index, sliceCount, answeredMax) {
     .map(([outcome]) => {
       const height = (slice[outcome] / answeredMax) * ANSWERS.height;
       y -= height;
-      return `<rect x="${round(x + 0.5)}" y="${round(y)}" width="${round(width - 1)}" height="${round(height)}" fill="${COLOURS[outcome]}"/>`;
+      return svg`<rect x="${round(x + 0.5)}" y="${round(y)}" width="${round(width - 1)}" height="${round(height)}" fill="${COLOURS[outcome]}"/>`;
     })
     .join('');
 }
@@ -115,9 +118,9 @@ function stockLine({ slices, stock }) {
   const steps = slices.map((slice, index) => {
     left -= slice.sold;
     const y = ANSWERS.top + ANSWERS.height * (1 - Math.max(0, left) / stock);
-    return `L${round(sliceEnd(index, slices.length))} ${round(y)}`;
+    return svg`L${round(sliceEnd(index, slices.length))} ${round(y)}`;
   });
-  return `<path d="M${MARGIN.left} ${ANSWERS.top}${steps.join('')}" fill="none" stroke="${COLOURS.left}" stroke-width="2"/>`;
+  return svg`<path d="M${MARGIN.left} ${ANSWERS.top}${steps.join('')}" fill="none" stroke="${COLOURS.left}" stroke-width="2"/>`;
 }
 
 /**
@@ -131,9 +134,9 @@ function latencyLine(slices, share, highestMs, colour) {
     const latencyMs = slice.latency.percentile(share);
     if (latencyMs === null) return [];
     const y = LATENCY.top + LATENCY.height * (1 - latencyMs / highestMs);
-    return [`${round(sliceEnd(index, slices.length))},${round(y)}`];
+    return [svg`${round(sliceEnd(index, slices.length))},${round(y)}`];
   });
-  return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`;
+  return svg`<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`;
 }
 
 /** @param {number} sliceCount */
@@ -145,7 +148,7 @@ function timeAxis(sliceCount) {
   const labels = [];
   for (let second = 0; second <= totalSeconds; second += stepSeconds) {
     const x = MARGIN.left + (second / totalSeconds) * PLOT_WIDTH;
-    labels.push(`<text x="${round(x)}" y="${y}" text-anchor="middle">${second} s</text>`);
+    labels.push(svg`<text x="${round(x)}" y="${y}" text-anchor="middle">${second} s</text>`);
   }
   return labels.join('');
 }

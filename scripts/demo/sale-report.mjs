@@ -9,7 +9,7 @@ export function formatCount(value) {
 export function formatLatency(latencyMs) {
   if (latencyMs === null) return '–';
   if (latencyMs >= 1000) return `${(latencyMs / 1000).toFixed(1)} s`;
-  return latencyMs >= 10 ? `${Math.round(latencyMs)} ms` : `${latencyMs.toFixed(1)} ms`;
+  return latencyMs >= 10 ? `${String(Math.round(latencyMs))} ms` : `${latencyMs.toFixed(1)} ms`;
 }
 
 /**

@@ -104,11 +104,13 @@ function createSlice() {
 export function findFaults(tally, left) {
   const faults = [];
   if (tally.sold + left !== tally.stock) {
-    faults.push(`sold ${tally.sold} + left ${left} is not the stock of ${tally.stock}`);
+    faults.push(
+      `sold ${String(tally.sold)} + left ${String(left)} is not the stock of ${String(tally.stock)}`,
+    );
   }
-  if (tally.oversold > 0) faults.push(`${tally.oversold} units sold that never existed`);
-  if (tally.failed > 0) faults.push(`${tally.failed} buyers got neither an order nor a refusal`);
-  if (tally.limited > 0) faults.push(`${tally.limited} buyers were stopped by a rate limit`);
-  if (tally.paid < tally.sold) faults.push(`${tally.sold - tally.paid} orders could not be paid`);
+  if (tally.oversold > 0) faults.push(`${String(tally.oversold)} units sold that never existed`);
+  if (tally.failed > 0) faults.push(`${String(tally.failed)} buyers got neither an order nor a refusal`);
+  if (tally.limited > 0) faults.push(`${String(tally.limited)} buyers were stopped by a rate limit`);
+  if (tally.paid < tally.sold) faults.push(`${String(tally.sold - tally.paid)} orders could not be paid`);
   return faults;
 }

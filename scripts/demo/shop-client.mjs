@@ -128,7 +128,7 @@ async function readAnswer(response) {
   for await (const chunk of response) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
   const isJson = /[/+]json\b/.test(response.headers['content-type'] ?? '');
-  const body = /** @type {AnswerBody} */ (isJson && text !== '' ? JSON.parse(text) : {});
+  const body = isJson && text !== '' ? /** @type {AnswerBody} */ (JSON.parse(text)) : {};
   return {
     status: response.statusCode ?? 0,
     body,

@@ -12,5 +12,5 @@ export const BUYER_ADDRESS_COUNT = 131_072;
  */
 export function buyerAddress(index) {
   const host = index % BUYER_ADDRESS_COUNT;
-  return `198.${18 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`;
+  return `198.${String(18 + (host >> 16))}.${String((host >> 8) & 255)}.${String(host & 255)}`;
 }

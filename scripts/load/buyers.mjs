@@ -134,7 +134,9 @@ async function ensureAccountBatch(client, emailHashes) {
  * @returns {Buffer}
  */
 function buyerEmailHash(index) {
-  return createHash('sha256').update(`caudal load buyer ${index}`).digest();
+  return createHash('sha256')
+    .update(`caudal load buyer ${String(index)}`)
+    .digest();
 }
 
 /**

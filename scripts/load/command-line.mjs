@@ -9,7 +9,9 @@ import { LocalInstallationError } from './local-installation.mjs';
 export function parseWholeNumber(text, { name, low, high }) {
   const value = Number(text);
   if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw new LocalInstallationError(`${name} must be a whole number from ${low} to ${high}, not "${text}"`);
+  throw new LocalInstallationError(
+    `${name} must be a whole number from ${String(low)} to ${String(high)}, not "${text}"`,
+  );
 }
 
 /**

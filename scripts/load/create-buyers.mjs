@@ -54,7 +54,7 @@ async function main() {
   await rename(`${file}.new`, file);
 
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  console.log(`${issued.buyers.length} buyers in ${seconds} s, valid until ${issued.expiresAt}`);
+  console.log(`${String(issued.buyers.length)} buyers in ${seconds} s, valid until ${issued.expiresAt}`);
   console.log(`Written to ${file}`);
   if (!issued.admin) {
     console.log('No administrator found: pass ADMIN_EMAIL and ADMIN_PASSWORD to `npm run load`.');

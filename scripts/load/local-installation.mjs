@@ -33,7 +33,7 @@ export function findLocalInstallation(env) {
     dataDir,
     origins: env.BASE_URL
       ? parseOrigins(env.BASE_URL)
-      : Array.from({ length: instances }, (_, i) => `http://127.0.0.1:${firstPort + i}`),
+      : Array.from({ length: instances }, (_, i) => `http://127.0.0.1:${String(firstPort + i)}`),
     managementPort: Number(env.MANAGEMENT_PORT ?? runtime.managementPort ?? 9464),
     databaseUrl: env.DATABASE_URL ?? runtime.databaseUrl ?? null,
     privateKeyFile: resolve(env.JWT_PRIVATE_KEY_FILE ?? join(dataDir, 'keys', 'jwt-private.pem')),

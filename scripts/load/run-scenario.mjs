@@ -1,0 +1,81 @@
+// npm run load -- SCENARIO [k6 arguments]
+// Finds k6 and runs one of test/load/scenarios against the running server. Starts nothing else.
+import { spawn } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runCommand } from './command-line.mjs';
+import { findLocalInstallation, LocalInstallationError } from './local-installation.mjs';
+
+const SCENARIOS = fileURLToPath(new URL('../../test/load/scenarios', import.meta.url));
+
+/** The version these scripts were written against; any 1.x should do. */
+const INSTALL_HINT = `k6 was not found on the PATH. Install it with Go:
+  go install go.k6.io/k6@v1.8.1
+and add $(go env GOPATH)/bin to the PATH, or set K6 to the binary. Other ways:
+  https://grafana.com/docs/k6/latest/set-up/install-k6/`;
+
+/** @returns {string} */
+function findK6() {
+  const candidates = process.env.K6
+    ? [process.env.K6]
+    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'k6'));
+  const found = candidates.find(isExecutable);
+  if (found) return found;
+  throw new LocalInstallationError(
+    process.env.K6 ? `K6=${process.env.K6} is not an executable file` : INSTALL_HINT,
+  );
+}
+
+/** @param {string} file */
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function main() {
+  const [scenario, ...k6Arguments] = process.argv.slice(2);
+  const known = readdirSync(SCENARIOS).map((file) => file.replace(/\.js$/, ''));
+  if (!scenario || !known.includes(scenario)) {
+    throw new LocalInstallationError(
+      `Usage: npm run load -- SCENARIO [k6 arguments]\nScenarios: ${known.join(', ')}`,
+    );
+  }
+  const k6 = findK6();
+  const installation = findLocalInstallation(process.env);
+  const buyersFile = process.env.BUYERS_FILE ?? join(installation.dataDir, 'load-buyers.json');
+  const [baseUrl = ''] = installation.origins;
+  const child = spawn(k6, ['run', ...k6Arguments, join(SCENARIOS, `${scenario}.js`)], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      BASE_URL: baseUrl,
+      ...(existsSync(buyersFile) && { BUYERS_FILE: buyersFile }),
+      // k6 asks its makers' server to count its users unless told not to.
+      K6_NO_USAGE_REPORT: 'true',
+    },
+  });
+  // Ctrl-C reaches k6 through the terminal; this process waits for its teardown.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return waitForExit(child);
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<number>}
+ */
+function waitForExit(child) {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      resolve(code ?? 1);
+    });
+  });
+}
+
+await runCommand(main, '');
