@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { StartError } from '../services/start-error.mjs';
 import { PRISMA_DIRECTORY, readMigration, readMigrations, readSchema } from './migration-files.mjs';
-import { connectionConfig, withSchemaEngine } from './schema-engine.mjs';
+import { connectionConfig } from './engine-adapter.mjs';
+import { withSchemaEngine } from './schema-engine.mjs';
 
 /** Any number will do as long as nothing else in the database takes the same advisory lock. */
 const MIGRATION_LOCK = 7_402_619;
@@ -68,7 +69,10 @@ export async function pendingMigrations(url, { prismaDirectory = PRISMA_DIRECTOR
       .query(
         'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
       )
-      .then(({ rows }) => new Set(rows.map((row) => row.migration_name)))
+      .then(
+        ({ rows }) =>
+          new Set(rows.map((/** @type {{ migration_name: string }} */ row) => row.migration_name)),
+      )
       .catch(() => new Set());
     return readMigrations(prismaDirectory)
       .migrationDirectories.map(({ path }) => path)
@@ -99,7 +103,7 @@ async function connectWithin(url, deadline) {
       if (code === undefined || !RETRIABLE.has(code) || Date.now() > deadline) {
         const { host, port, database } = connectionConfig(url);
         throw new StartError(
-          `cannot connect to PostgreSQL at ${host}:${port}/${database}: ${firstLine(cause)}`,
+          `cannot connect to PostgreSQL at ${String(host)}:${String(port)}/${String(database)}: ${firstLine(cause)}`,
           { cause },
         );
       }
@@ -119,7 +123,7 @@ async function connectWithin(url, deadline) {
 async function lockWithin(session, deadline, log) {
   for (let attempt = 0; ; attempt += 1) {
     const { rows } = await session.query('SELECT pg_try_advisory_lock($1) AS taken', [MIGRATION_LOCK]);
-    if (rows[0].taken === true) return;
+    if (/** @type {{ taken: boolean }[]} */ (rows)[0]?.taken === true) return;
     if (attempt === 0) log('waiting for another migration of this database to finish');
     if (Date.now() > deadline)
       throw new StartError('another migration of this database has not finished: try again later');
@@ -132,7 +136,7 @@ async function lockWithin(session, deadline, log) {
  * of it. Nothing is left of an atomic one, so that decision is taken here.
  *
  * @param {pg.Client} session
- * @param {any} engine
+ * @param {import('./schema-engine.mjs').SchemaEngine} engine
  * @param {string} prismaDirectory
  */
 async function forgetAtomicFailures(session, engine, prismaDirectory) {
@@ -140,7 +144,7 @@ async function forgetAtomicFailures(session, engine, prismaDirectory) {
     .query(
       "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL AND logs <> ''",
     )
-    .then(({ rows }) => rows.map((row) => /** @type {string} */ (row.migration_name)))
+    .then(({ rows }) => rows.map((/** @type {{ migration_name: string }} */ row) => row.migration_name))
     .catch(() => []);
   for (const migrationName of failed) {
     const isAtomic = !/\bconcurrently\b|^\s*(commit|rollback)\b/im.test(
@@ -176,7 +180,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
     if (!url) throw new StartError('DATABASE_URL is not set: say which database to migrate');
     const applied = await migrate(url, { log: console.log });
     console.log(
-      applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`,
+      applied.length === 0 ? 'the database is up to date' : `applied ${String(applied.length)} migration(s)`,
     );
     process.exit(0);
   } catch (error) {

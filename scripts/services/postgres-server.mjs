@@ -77,7 +77,7 @@ async function tryToStart(options) {
     if (Date.now() > deadline) {
       await server.stop();
       throw new StartError(
-        `PostgreSQL (${name}) was not ready after ${readyTimeoutMs / 1000} s; its log is ${logFile}`,
+        `PostgreSQL (${name}) was not ready after ${String(readyTimeoutMs / 1000)} s; its log is ${logFile}`,
         {
           detail: server.lastLogLines(),
         },
@@ -108,15 +108,15 @@ export async function ensureDataDirectoryIsIdle({ directory, runDir, log }) {
   );
   if (record === undefined) {
     throw new StartError(
-      `another PostgreSQL (pid ${pid}) runs on ${directory}: stop it, or choose another DATA_DIR`,
+      `another PostgreSQL (pid ${String(pid)}) runs on ${directory}: stop it, or choose another DATA_DIR`,
     );
   }
   if (isSameProcessAlive(record.owner)) {
     throw new StartError(
-      `PostgreSQL on ${directory} is in use by process ${record.owner.pid}: stop that first`,
+      `PostgreSQL on ${directory} is in use by process ${String(record.owner.pid)}: stop that first`,
     );
   }
-  log(`stopping PostgreSQL (pid ${pid}), left behind by a start that was killed`);
+  log(`stopping PostgreSQL (pid ${String(pid)}), left behind by a start that was killed`);
   await stopProcess(record);
   removeProcessRecord(runDir, record.name, record.pid);
 }
@@ -153,7 +153,7 @@ function readPostmasterFile(directory) {
 function looksLikePostgres(pid) {
   if (process.platform !== 'linux') return true;
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres';
+    return readFileSync(`/proc/${String(pid)}/comm`, 'utf8').trim() === 'postgres';
   } catch {
     return false;
   }

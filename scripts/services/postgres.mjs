@@ -68,7 +68,7 @@ export async function startPostgres(options) {
   const host = await preparePostgresHost(dataDir);
   const primaryDir = join(host.clusterDir, 'primary');
   const replicaDirs = Array.from({ length: replicaCount }, (_, index) =>
-    join(host.clusterDir, `replica-${index + 1}`),
+    join(host.clusterDir, `replica-${String(index + 1)}`),
   );
 
   for (const directory of [...replicaDirs, primaryDir]) {
@@ -116,13 +116,13 @@ export async function startPostgres(options) {
     return start('postgres-primary', primaryDir, port);
   };
   const startReplica = async (/** @type {string} */ directory, /** @type {number} */ index) => {
-    const name = `replica_${index + 1}`;
+    const name = `replica_${String(index + 1)}`;
     const serverPort = await findFreePort();
     writeSettings(host, directory, {
       ...serverSettings({ port: serverPort, maxConnections, durable, settings }),
-      primary_conninfo: `host=127.0.0.1 port=${port} user=caudal_replication password=${credentials.replicationPassword} application_name=${name}`,
+      primary_conninfo: `host=127.0.0.1 port=${String(port)} user=caudal_replication password=${credentials.replicationPassword} application_name=${name}`,
     });
-    const handle = await start(`postgres-replica-${index + 1}`, directory, serverPort);
+    const handle = await start(`postgres-replica-${String(index + 1)}`, directory, serverPort);
     await waitUntilStreaming(superuserUrl, name, handle);
     return handle;
   };
@@ -149,7 +149,7 @@ export async function startPostgres(options) {
         replicas.push(await startReplica(directory, index));
       } catch (error) {
         log(
-          `replica ${index + 1} cannot follow the primary any more and is copied anew (${/** @type {Error} */ (error).message})`,
+          `replica ${String(index + 1)} cannot follow the primary any more and is copied anew (${/** @type {Error} */ (error).message})`,
         );
         await stop();
         for (const each of replicaDirs) await copyStandby(host, primaryDir, each);
@@ -195,7 +195,9 @@ async function startHandle(options) {
     },
     waitForExit: () => server.waitForExit(),
     lastLogLines: () => server.lastLogLines(),
-    kill: (signal) => server.kill(signal),
+    kill: (signal) => {
+      server.kill(signal);
+    },
     stop: () => server.stop(),
     start: async () => {
       await server.stop();
@@ -246,5 +248,5 @@ async function waitUntilStreaming(superuserUrl, name, replica) {
  * @param {string} database
  */
 function connectionUrl(user, password, port, database) {
-  return `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`;
+  return `postgresql://${user}:${password}@127.0.0.1:${String(port)}/${database}`;
 }

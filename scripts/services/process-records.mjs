@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readJsonFile } from './json-file.mjs';
 
 /**
  * A process that one of our scripts started, written to `<runDir>/<name>.json` so that the guard or
@@ -29,7 +30,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export function processStartTime(pid) {
   if (process.platform === 'linux') {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
       // The command name stands in parentheses and may contain anything, so count from its end.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
@@ -69,8 +70,8 @@ export function writeProcessRecord(runDir, record) {
   const complete = { ...record, startedAt, owner: currentProcessIdentity() };
   const path = join(runDir, `${record.name}.json`);
   // A rename is atomic, so that a reader never meets half a record.
-  writeFileSync(`${path}.${process.pid}.tmp`, JSON.stringify(complete));
-  renameSync(`${path}.${process.pid}.tmp`, path);
+  writeFileSync(`${path}.${String(process.pid)}.tmp`, JSON.stringify(complete));
+  renameSync(`${path}.${String(process.pid)}.tmp`, path);
 }
 
 /**
@@ -94,7 +95,7 @@ export function readProcessRecords(runDir) {
   const records = [];
   for (const file of listRecordFiles(runDir)) {
     try {
-      records.push(JSON.parse(readFileSync(join(runDir, file), 'utf8')));
+      records.push(/** @type {ProcessRecord} */ (readJsonFile(join(runDir, file))));
     } catch {
       // The record disappeared between listing and reading: its process was stopped in order.
     }

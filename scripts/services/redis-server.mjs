@@ -35,7 +35,7 @@ export async function findRedisServer({ log = () => {}, cacheDir = DEFAULT_CACHE
 /** @typedef {{ log: (line: string) => void, cacheDir: string }} Search */
 
 const WAYS = {
-  path: async () => onPath(),
+  path: () => onPath(),
 
   debian: async (/** @type {Search} */ { log }) => {
     if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || findOnPath('apt-get') === null)

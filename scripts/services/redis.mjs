@@ -93,14 +93,16 @@ async function startOn(port, { dir, name, runDir, server, persistent = false, se
   };
   let running = await start();
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://127.0.0.1:${String(port)}`,
     port,
     get pid() {
       return running.pid;
     },
     waitForExit: () => running.waitForExit(),
     lastLogLines: () => running.lastLogLines(),
-    kill: (signal) => running.kill(signal),
+    kill: (signal) => {
+      running.kill(signal);
+    },
     stop: async () => {
       await running.stop();
     },
@@ -122,10 +124,10 @@ async function stopEarlierServer(runDir, name, log) {
   if (isSameProcessAlive(record)) {
     if (isSameProcessAlive(record.owner)) {
       throw new StartError(
-        `${name} (pid ${record.pid}) is in use by process ${record.owner.pid}: stop that first`,
+        `${name} (pid ${String(record.pid)}) is in use by process ${String(record.owner.pid)}: stop that first`,
       );
     }
-    log(`stopping ${name} (pid ${record.pid}), left behind by a start that was killed`);
+    log(`stopping ${name} (pid ${String(record.pid)}), left behind by a start that was killed`);
     await stopProcess(record);
   }
   removeProcessRecord(runDir, name, record.pid);
@@ -140,13 +142,13 @@ async function waitUntilReady(running, port, pidIsKnown) {
   const deadline = Date.now() + 30_000;
   while (!(await answers(port, pidIsKnown ? running.pid : null))) {
     if (running.hasExited()) {
-      throw new StartError(`Redis stopped while starting on port ${port}`, {
+      throw new StartError(`Redis stopped while starting on port ${String(port)}`, {
         detail: running.lastLogLines(),
       });
     }
     if (Date.now() > deadline) {
       await running.stop();
-      throw new StartError(`Redis on port ${port} was not ready after 30 s`, {
+      throw new StartError(`Redis on port ${String(port)} was not ready after 30 s`, {
         detail: running.lastLogLines(),
       });
     }
@@ -170,13 +172,22 @@ function answers(port, pid) {
       socket.destroy();
       resolve(result);
     };
-    socket.setTimeout(1_000, () => finish(false));
-    socket.once('error', () => finish(false));
-    socket.once('close', () => finish(false));
+    socket.setTimeout(1_000, () => {
+      finish(false);
+    });
+    socket.once('error', () => {
+      finish(false);
+    });
+    socket.once('close', () => {
+      finish(false);
+    });
     socket.once('connect', () => socket.write('PING\r\nINFO server\r\n'));
     socket.on('data', (chunk) => {
       reply += chunk.toString('latin1');
-      if (!reply.startsWith('+PONG')) return reply.includes('\r\n') ? finish(false) : undefined;
+      if (!reply.startsWith('+PONG')) {
+        if (reply.includes('\r\n')) finish(false);
+        return;
+      }
       const known = /process_id:(\d+)\r\n/.exec(reply);
       if (known !== null) finish(pid === null || Number(known[1]) === pid);
     });
@@ -196,7 +207,7 @@ function containerArguments(image, port, dir, flags) {
     '--rm',
     '--init',
     '-p',
-    `127.0.0.1:${port}:${port}`,
+    `127.0.0.1:${String(port)}:${String(port)}`,
     '-v',
     `${dir}:${dir}`,
     image,

@@ -74,7 +74,9 @@ export async function startServiceProcess(options) {
     });
   });
   await new Promise((resolve, reject) => {
-    child.once('spawn', () => resolve(undefined));
+    child.once('spawn', () => {
+      resolve(undefined);
+    });
     child.once('error', reject);
   });
   // A server alone must not keep the script alive; waiting for its end does.
@@ -91,7 +93,9 @@ export async function startServiceProcess(options) {
       return exited;
     },
     hasExited: () => hasExited,
-    kill: (signal = 'SIGKILL') => signalProcess(pid, signal),
+    kill: (signal = 'SIGKILL') => {
+      signalProcess(pid, signal);
+    },
     stop: async () => {
       if (hasExited) return true;
       const stoppedByItself = await stopProcess({ pid, startedAt, stopSignal, forceSignal, graceMs });

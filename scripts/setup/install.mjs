@@ -1,8 +1,9 @@
 // @ts-check
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartError } from '../services/start-error.mjs';
 import { PROJECT, PROJECT_NODE, runTool } from './project.mjs';
+import { readJsonFile } from '../services/json-file.mjs';
 
 /**
  * Installs the packages when node_modules is missing or differs from package-lock.json. Runs on the
@@ -59,15 +60,21 @@ async function npm(command, ...flags) {
 export function isInstalled() {
   const installedFile = join(PROJECT, 'node_modules', '.package-lock.json');
   if (!existsSync(installedFile) || !existsSync(PROJECT_NODE)) return false;
-  /** @typedef {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }>} Packages */
-  /** @type {Packages} */
-  const wanted = JSON.parse(readFileSync(join(PROJECT, 'package-lock.json'), 'utf8')).packages;
-  /** @type {Packages} */
-  const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
+  const wanted = readLock(join(PROJECT, 'package-lock.json'));
+  const installed = readLock(installedFile);
   return Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) => {
     if (path === '') return true;
     const found = installed[path];
     if (found === undefined) return optional === true || devOptional === true;
     return found.version === version && found.integrity === integrity;
   });
+}
+
+/**
+ * @typedef {{ version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }} LockedPackage
+ *
+ * @param {string} path
+ */
+function readLock(path) {
+  return /** @type {{ packages: Record<string, LockedPackage> }} */ (readJsonFile(path)).packages;
 }

@@ -15,7 +15,7 @@
  * @returns {Steps}
  */
 export function createSteps(out = process.stdout) {
-  const isTerminal = out.isTTY === true;
+  const isTerminal = out.isTTY;
   // A terminal that was closed must not keep the servers from being stopped.
   out.on('error', () => {});
   const say = (/** @type {string} */ line) => {

@@ -1,8 +1,9 @@
 // @ts-check
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentProcessIdentity, isSameProcessAlive } from '../services/process-records.mjs';
 import { StartError } from '../services/start-error.mjs';
+import { readJsonFile } from '../services/json-file.mjs';
 
 /** Tells `npm run reset` that a directory is ours to remove. */
 const MARKER = 'CAUDAL_DATA';
@@ -70,7 +71,7 @@ export function releaseDataDirectory(dataDir) {
  */
 export function findOwner(dataDir) {
   try {
-    const owner = JSON.parse(readFileSync(layoutOf(dataDir).lock, 'utf8'));
+    const owner = /** @type {{ pid: number, startedAt: string }} */ (readJsonFile(layoutOf(dataDir).lock));
     return isSameProcessAlive(owner) ? owner : null;
   } catch {
     return null;

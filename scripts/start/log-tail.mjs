@@ -1,5 +1,6 @@
 // @ts-check
 import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import { parseJson } from '../services/json-file.mjs';
 
 /** A log is put aside at the start once it is larger than this, so that it never fills the disk unseen. */
 const ROTATE_BYTES = 50 << 20;
@@ -81,7 +82,7 @@ export function describeLine(line, verbose) {
     Object.keys(NUMBER_OF_LEVEL).find((known) => NUMBER_OF_LEVEL[known] === level) ?? String(level);
   const message = (entry.msg ?? '').split('\n')[0] ?? '';
   const cause = entry.err?.message ?? entry.reason ?? entry.code;
-  const suffix = cause === undefined || String(cause) === message ? '' : `: ${String(cause)}`;
+  const suffix = cause === undefined || cause === message ? '' : `: ${cause}`;
   return `${name} ${message}${suffix}`.slice(0, SHOWN_LENGTH);
 }
 
@@ -98,7 +99,7 @@ export function describeLog(text) {
 }
 
 /**
- * @typedef {{ level: number | string, msg?: string, err?: { message?: string }, reason?: unknown, code?: unknown }} LogEntry
+ * @typedef {{ level: number | string, msg?: string, err?: { message?: string }, reason?: string, code?: string }} LogEntry
  */
 
 /**
@@ -107,7 +108,7 @@ export function describeLog(text) {
  */
 function parseEntry(line) {
   try {
-    const entry = JSON.parse(line);
+    const entry = /** @type {LogEntry | null} */ (parseJson(line));
     return entry !== null && typeof entry === 'object' && 'level' in entry ? entry : null;
   } catch {
     return null;

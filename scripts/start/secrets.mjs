@@ -1,7 +1,8 @@
 // @ts-check
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonFile } from '../services/json-file.mjs';
 
 /**
  * The secrets of this data directory as settings of the application, made at the first start. They
@@ -30,7 +31,7 @@ export function loadSecrets(directory, env) {
     writeFileSync(keysFile, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 });
   }
   /** @type {Record<string, string>} */
-  const secrets = JSON.parse(readFileSync(keysFile, 'utf8'));
+  const secrets = /** @type {Record<string, string>} */ (readJsonFile(keysFile));
   if (!env['JWT_PRIVATE_KEY']) secrets['JWT_PRIVATE_KEY_FILE'] = keyFile;
   return Object.fromEntries(Object.entries(secrets).filter(([name]) => !env[name]));
 }

@@ -1,8 +1,9 @@
 // @ts-check
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT, runTool } from '../setup/project.mjs';
+import { parseJson, readJsonFile } from '../services/json-file.mjs';
 
 /**
  * Fills an empty catalogue and makes the administrator. Without ADMIN_PASSWORD the first start makes
@@ -17,7 +18,8 @@ export async function seed(options, env) {
   if (!existsSync(program)) return { summary: 'no demo catalogue in this build', newPassword: null };
   const noteFile = join(options.dataDir, 'admin.json');
   const isKnown =
-    existsSync(noteFile) && JSON.parse(readFileSync(noteFile, 'utf8')).email === options.adminEmail;
+    existsSync(noteFile) &&
+    /** @type {{ email?: string }} */ (readJsonFile(noteFile)).email === options.adminEmail;
   const generated = options.adminPassword === undefined && !isKnown ? generatePassword() : null;
   const password = options.adminPassword ?? generated;
   const output = await runTool('the seed', process.execPath, [program], {
@@ -41,8 +43,8 @@ export async function seed(options, env) {
 function readReport(output) {
   for (const line of output.trimEnd().split('\n').reverse()) {
     try {
-      const report = JSON.parse(line);
-      if (typeof report === 'object' && report !== null) return report;
+      const report = /** @type {unknown} */ (parseJson(line));
+      if (typeof report === 'object' && report !== null) return { ...report };
     } catch {
       // A log line of another kind.
     }

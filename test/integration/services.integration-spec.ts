@@ -7,7 +7,7 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return (await client.query(sql)).rows;
+    return (await client.query<Record<string, unknown>>(sql)).rows;
   } finally {
     await client.end();
   }

@@ -22,7 +22,7 @@ export default async function startSharedServices(): Promise<void> {
   // The guard also cleans up after a run that was interrupted or killed.
   const guard = startGuard({ runDir, remove: [directory] });
   const log = (line: string): void => {
-    console.log(line);
+    process.stdout.write(`${line}\n`);
   };
   try {
     const [postgres, redisServer] = await Promise.all([

@@ -54,7 +54,9 @@ export async function query(url: string, statements: readonly string[]): Promise
   await client.connect();
   try {
     let rows: Record<string, unknown>[] = [];
-    for (const statement of statements) rows = (await client.query(statement)).rows;
+    for (const statement of statements) {
+      rows = (await client.query<Record<string, unknown>>(statement)).rows;
+    }
     return rows;
   } finally {
     await client.end();
