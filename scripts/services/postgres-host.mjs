@@ -68,7 +68,7 @@ export async function preparePostgresHost(dataDir) {
  *
  * @param {string} dataDir
  */
-export function findClusterDir(dataDir) {
+function findClusterDir(dataDir) {
   const pointer = join(dataDir, 'location');
   return existsSync(pointer) ? readFileSync(pointer, 'utf8').trim() : dataDir;
 }

@@ -57,7 +57,7 @@ async function npm(command, ...flags) {
  * Compares package-lock.json with the copy that npm keeps of what it installed. Packages for other
  * platforms are optional and may be absent.
  */
-export function isInstalled() {
+function isInstalled() {
   const installedFile = join(PROJECT, 'node_modules', '.package-lock.json');
   if (!existsSync(installedFile) || !existsSync(PROJECT_NODE)) return false;
   const wanted = readLock(join(PROJECT, 'package-lock.json'));

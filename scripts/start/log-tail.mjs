@@ -70,7 +70,7 @@ export function followLog(path, { label, verbose, print }) {
  * @param {boolean} verbose
  * @returns {string | null}
  */
-export function describeLine(line, verbose) {
+function describeLine(line, verbose) {
   if (line.trim() === '') return null;
   if (verbose) return line;
   const entry = parseEntry(line);
