@@ -16,6 +16,7 @@ import { ReadConsistencyModule } from './core/read-consistency/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
 import { MetricsModule } from './infrastructure/metrics/index.js';
+import { AuthModule } from './modules/auth/index.js';
 import { InventoryModule } from './modules/inventory/index.js';
 import { OrdersModule } from './modules/orders/index.js';
 import { RedisModule } from './infrastructure/redis/index.js';
@@ -41,6 +42,7 @@ export class AppModule {
         CursorModule,
         AnswerCacheModule,
         RateLimiterModule,
+        AuthModule,
         InventoryModule,
         OrdersModule,
       ],

@@ -1,0 +1,120 @@
+import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
+import {
+  ApiCookieAuth,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../../common/problem.js';
+import { Anonymous } from '../../core/access-control/index.js';
+import { CheckOrigin } from '../../core/origin-check/index.js';
+import { RateLimit } from '../../core/rate-limiter/index.js';
+import { AuthService, type SignIn } from './auth.service.js';
+import { LoginRequest, RegisterRequest } from './credentials.dto.js';
+import { clearRefreshCookie, readRefreshCookie, setRefreshCookie } from './refresh-cookie.js';
+import { SignedInResponse } from './signed-in.dto.js';
+
+/**
+ * The access token is in the body, the refresh token only in a cookie that scripts cannot read. Every
+ * route here sets or uses that cookie, so each checks Origin: log-in as well, or another site could
+ * sign a visitor in to an account of its own.
+ */
+@ApiTags('auth')
+@Anonymous()
+@CheckOrigin()
+@Controller('auth')
+export class AuthController {
+  constructor(private readonly auth: AuthService) {}
+
+  @Post('register')
+  @RateLimit('auth')
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'Open an account and sign in' })
+  @ApiCreatedResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
+  @ApiResponse({ status: 409, description: 'EMAIL_TAKEN' })
+  @ApiResponse({ status: 503, description: 'AUTH_BUSY, SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
+  async register(
+    @Body() body: RegisterRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SignedInResponse> {
+    return toResponse(await this.auth.register(body), reply);
+  }
+
+  @Post('login')
+  @HttpCode(200)
+  @RateLimit('auth')
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'Sign in with e-mail and password' })
+  @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
+  @ApiResponse({ status: 401, description: 'CREDENTIALS_INVALID' })
+  @ApiResponse({ status: 503, description: 'AUTH_BUSY, SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
+  async login(
+    @Body() body: LoginRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SignedInResponse> {
+    return toResponse(await this.auth.logIn(body.email, body.password), reply);
+  }
+
+  @Post('refresh')
+  @HttpCode(200)
+  @RateLimit('auth')
+  @Header('Cache-Control', 'no-store')
+  @ApiCookieAuth()
+  @ApiOperation({
+    summary: 'Exchange the refresh cookie for a new one and an access token',
+    description:
+      'Each refresh token works once. A second use ends the session, also of whoever used it first: send one refresh at a time.',
+  })
+  @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; replaces the refresh cookie.' })
+  @ApiResponse({ status: 401, description: 'REFRESH_TOKEN_INVALID' })
+  @ApiResponse({ status: 403, description: 'ORIGIN_NOT_ALLOWED' })
+  @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
+  async refresh(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SignedInResponse> {
+    const refresh = await this.auth.refresh(readRefreshCookie(request));
+    if (refresh.kind === 'exchanged') {
+      // Before the database is asked: when that fails, the problem carries the new cookie.
+      setRefreshCookie(reply, refresh.refreshToken);
+      const signedIn = await refresh.signIn();
+      if (signedIn !== null) return new SignedInResponse(signedIn);
+    }
+    clearRefreshCookie(reply);
+    throw new Problem('REFRESH_TOKEN_INVALID');
+  }
+
+  @Post('logout')
+  @HttpCode(204)
+  @ApiCookieAuth()
+  @ApiOperation({
+    summary: 'End the session of the refresh cookie',
+    description: 'Also without a cookie. The access token stays valid until it expires; forget it.',
+  })
+  @ApiNoContentResponse({ description: 'There is no session (any more); removes the refresh cookie.' })
+  @ApiResponse({ status: 403, description: 'ORIGIN_NOT_ALLOWED' })
+  @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE; the cookie is kept for a retry' })
+  async logout(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    await this.auth.logOut(readRefreshCookie(request));
+    clearRefreshCookie(reply);
+  }
+}
+
+function toResponse(signIn: SignIn, reply: FastifyReply): SignedInResponse {
+  switch (signIn.kind) {
+    case 'email_taken':
+      throw new Problem('EMAIL_TAKEN');
+    case 'credentials_invalid':
+      throw new Problem('CREDENTIALS_INVALID');
+    case 'signed_in':
+      setRefreshCookie(reply, signIn.refreshToken);
+      return new SignedInResponse(signIn.signedIn);
+  }
+}

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../../common/clock.js';
+import { AccessTokenVerifier, type Principal } from '../../core/access-control/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { permissionsOf } from '../users/index.js';
+import { AccessTokenStrategy } from './access-token.strategy.js';
+
+/** About 1.5 kB each: the tokens of a flash sale's crowd in 25 MB. */
+const REMEMBERED_TOKENS_MAX = 16_384;
+
+interface Verified {
+  /** Ready to be returned: a hit allocates nothing. */
+  readonly answer: Promise<Principal>;
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Verifies a signature once per token and process, and remembers valid tokens until they expire.
+ *
+ * An RS256 verification costs 15 µs of the event loop, as much as a cached read of the catalogue. The
+ * whole token is the key: any other spelling is another token. Refusals are not remembered, so forged
+ * tokens cannot push out real ones. A token is accepted until it expires even when its session has been
+ * revoked; that is what its short life is for.
+ */
+@Injectable()
+export class CachingAccessTokenVerifier extends AccessTokenVerifier {
+  private readonly verified = new LRUCache<string, Verified>({ max: REMEMBERED_TOKENS_MAX });
+  private readonly fromCache;
+  private readonly fromSignature;
+
+  constructor(
+    private readonly strategy: AccessTokenStrategy,
+    private readonly clock: Clock,
+    metrics: Metrics,
+  ) {
+    super();
+    const counter = metrics.counter({
+      name: 'auth_tokens_verified_total',
+      help: 'Access tokens found valid, by how',
+      labelNames: ['source'],
+    });
+    this.fromCache = counter.labels({ source: 'cache' });
+    this.fromSignature = counter.labels({ source: 'signature' });
+    metrics.gauge({
+      name: 'auth_tokens_remembered',
+      help: 'Valid access tokens whose signature need not be verified again',
+      collect: (gauge) => {
+        gauge.set(this.verified.size);
+      },
+    });
+  }
+
+  override verify(token: string): Promise<Principal | null> {
+    const known = this.verified.get(token);
+    if (known === undefined) return this.verifySignature(token);
+    if (this.clock.nowMs() >= known.expiresAtMs) {
+      this.verified.delete(token);
+      return Promise.resolve(null);
+    }
+    this.fromCache.inc();
+    return known.answer;
+  }
+
+  private async verifySignature(token: string): Promise<Principal | null> {
+    const claims = await this.strategy.authenticate(token);
+    if (claims === null) return null;
+    const expiresAtMs = claims.exp * 1000;
+    if (this.clock.nowMs() >= expiresAtMs) return null;
+    const principal: Principal = Object.freeze({
+      userId: claims.sub,
+      role: claims.role,
+      sessionId: claims.sid,
+      permissions: permissionsOf(claims.role),
+    });
+    this.verified.set(token, { answer: Promise.resolve(principal), expiresAtMs });
+    this.fromSignature.inc();
+    return principal;
+  }
+}

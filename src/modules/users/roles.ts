@@ -1,0 +1,33 @@
+import type { Permission } from '../../core/access-control/index.js';
+
+export const ROLES = ['customer', 'admin', 'superadmin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/**
+ * What each role may do beyond its own cart, orders and account, which need a valid token only.
+ * An access token carries the role and each process looks the permissions up here, so a change of
+ * this table takes effect with the deployment, and a change of a person's role within one token life.
+ */
+const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
+  customer: ['read:products', 'read:categories'],
+  admin: [
+    'read:products',
+    'write:products',
+    'read:categories',
+    'write:categories',
+    'read:stock',
+    'write:stock',
+    'read:orders',
+    'write:orders',
+    'read:users',
+  ],
+  superadmin: ['*'],
+};
+
+export function isRole(value: unknown): value is Role {
+  return ROLES.some((role) => role === value);
+}
+
+export function permissionsOf(role: Role): readonly Permission[] {
+  return PERMISSIONS[role];
+}
