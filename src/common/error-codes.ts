@@ -104,6 +104,7 @@ export const ERROR_CODES = {
   CATEGORY_NOT_FOUND: define(404, 'There is no such category', 'No category has this id or slug.'),
   VARIANT_NOT_FOUND: define(404, 'There is no such variant', 'No variant has this id.'),
   PRODUCT_SLUG_TAKEN: define(409, 'The slug is taken', 'Another product has this slug.'),
+  CATEGORY_SLUG_TAKEN: define(409, 'The slug is taken', 'Another category has this slug.'),
   VARIANT_SKU_TAKEN: define(409, 'The SKU is taken', 'Another variant has this SKU.'),
   CURRENCY_NOT_SUPPORTED: define(
     422,

@@ -2,15 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
-import { categoriesChanged, productsChanged } from './catalog-events.js';
-import type { CategoryInput, ProductInput } from './catalog-input.js';
+import { productsChanged } from './catalog-events.js';
+import type { ProductInput } from './catalog-input.js';
 import { VARIANTS_PER_PRODUCT_MAX } from './catalog-limits.js';
-import type { CategoryResult, ProductResult, VariantResult } from './catalog-results.js';
-import { type CategoryNode, planCategories } from './category-tree.js';
+import type { ProductResult, VariantResult } from './catalog-results.js';
 import { refreshPriceRanges } from './catalog-prices.repository.js';
-
-/** Serialises writers of the category tree: paths of ancestors are only right if the tree holds still. */
-const TREE_LOCK = 0x63617465;
 
 interface ProductRow {
   readonly id: string;
@@ -28,30 +24,13 @@ interface Written {
   outcome: 'created' | 'updated' | 'unchanged';
 }
 
-/** Writes many categories or products in one transaction and a constant number of statements. */
+/** Writes many products in one transaction and a constant number of statements. */
 @Injectable()
 export class CatalogBulkRepository {
   constructor(
     private readonly database: OptimizedPrismaService,
     private readonly outbox: EventOutbox,
   ) {}
-
-  async upsertCategories(inputs: readonly CategoryInput[]): Promise<CategoryResult[]> {
-    return this.database.sqlTransaction(async (transaction) => {
-      await transaction.query('SELECT pg_advisory_xact_lock($1)', [TREE_LOCK]);
-      const present = await transaction.query<Record<string, never> & CategoryNode>(
-        `SELECT id, external_id AS "externalId", parent_id AS "parentId", slug, name,
-                ancestor_ids AS "ancestorIds", position
-         FROM categories`,
-      );
-      const { outcomes, created, updated } = planCategories(present, inputs);
-      await insertCategories(transaction, created);
-      await updateCategories(transaction, updated);
-      const [first, ...rest] = [...created, ...updated].map(({ id }) => id);
-      if (first !== undefined) await this.outbox.append(transaction, [categoriesChanged([first, ...rest])]);
-      return [...outcomes];
-    });
-  }
 
   /** Inputs are valid and repeat neither a slug nor a SKU. */
   async upsertProducts(inputs: readonly ProductInput[]): Promise<ProductResult[]> {
@@ -106,33 +85,6 @@ export class CatalogBulkRepository {
       });
     });
   }
-}
-
-async function insertCategories(transaction: SqlTransaction, nodes: readonly CategoryNode[]): Promise<void> {
-  if (nodes.length === 0) return;
-  await transaction.execute(
-    `INSERT INTO categories (id, external_id, parent_id, slug, name, ancestor_ids, position)
-     SELECT id, "externalId", "parentId", slug, name, "ancestorIds", position
-     FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, "externalId" text, "parentId" uuid, slug text,
-       name text, "ancestorIds" uuid[], position integer)`,
-    [JSON.stringify(nodes)],
-  );
-}
-
-async function updateCategories(transaction: SqlTransaction, nodes: readonly CategoryNode[]): Promise<void> {
-  if (nodes.length === 0) return;
-  // Slugs that move from one category to another must not meet half-way: uniqueness is checked row by row.
-  await transaction.execute('UPDATE categories SET slug = id::text WHERE id = ANY ($1::uuid[])', [
-    nodes.map(({ id }) => id),
-  ]);
-  await transaction.execute(
-    `UPDATE categories SET external_id = c."externalId", parent_id = c."parentId", slug = c.slug,
-       name = c.name, ancestor_ids = c."ancestorIds", position = c.position
-     FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, "externalId" text, "parentId" uuid, slug text,
-       name text, "ancestorIds" uuid[], position integer)
-     WHERE categories.id = c.id`,
-    [JSON.stringify(nodes)],
-  );
 }
 
 /** The ids of the categories the inputs name, by id and by slug. */

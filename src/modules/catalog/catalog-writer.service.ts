@@ -7,7 +7,9 @@ import {
   type VariantInput,
 } from './catalog-input.js';
 import { CatalogBulkRepository } from './catalog-bulk.repository.js';
+import { CatalogCategoryRepository } from './catalog-category.repository.js';
 import type { CategoryResult, ProductResult, VariantResult } from './catalog-results.js';
+import { planCategories } from './category-tree.js';
 
 /** Products that are written in one transaction. */
 const PRODUCTS_PER_TRANSACTION = 200;
@@ -20,14 +22,18 @@ const PRODUCTS_PER_TRANSACTION = 200;
  */
 @Injectable()
 export class CatalogWriter {
-  constructor(private readonly repository: CatalogBulkRepository) {}
+  constructor(
+    private readonly repository: CatalogBulkRepository,
+    private readonly categories: CatalogCategoryRepository,
+  ) {}
 
   /**
    * One result for each input, in order. A parent may come before or after its children in the same
    * call, or be there already. One transaction, so that the tree is never seen torn.
    */
-  upsertCategories(inputs: readonly CategoryInput[]): Promise<CategoryResult[]> {
-    return this.repository.upsertCategories(inputs);
+  async upsertCategories(inputs: readonly CategoryInput[]): Promise<CategoryResult[]> {
+    const { outcomes } = await this.categories.change((present) => planCategories(present, inputs));
+    return [...outcomes];
   }
 
   /**

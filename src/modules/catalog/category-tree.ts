@@ -14,6 +14,9 @@ export interface CategoryNode {
   readonly position: number;
 }
 
+/** Names its target by id when that is known; the import's inputs do not. */
+export type PlannedCategory = CategoryInput & { readonly id?: string };
+
 export interface TreeChange {
   readonly outcomes: readonly CategoryResult[];
   /** Parents before children, as the foreign key wants them. */
@@ -32,7 +35,7 @@ type Draft = { -readonly [Key in keyof CategoryNode]: CategoryNode[Key] };
  */
 export function planCategories(
   present: readonly CategoryNode[],
-  inputs: readonly CategoryInput[],
+  inputs: readonly PlannedCategory[],
 ): TreeChange {
   const plan = new TreePlan(present);
   const outcomes = new Array<CategoryResult>(inputs.length);
@@ -84,10 +87,13 @@ class TreePlan {
     return null;
   }
 
-  put(input: CategoryInput, parent: Draft | null): CategoryResult {
+  put(input: PlannedCategory, parent: Draft | null): CategoryResult {
     const { externalId = null, slug, name, position = 0 } = input;
     const holder = this.bySlug.get(slug);
-    const target = (externalId === null ? undefined : this.byExternalId.get(externalId)) ?? holder;
+    const target =
+      (input.id === undefined ? undefined : this.byId.get(input.id)) ??
+      (externalId === null ? undefined : this.byExternalId.get(externalId)) ??
+      holder;
     if (holder !== undefined && holder !== target)
       return rejected(`the slug "${slug}" is another category's`);
     if (target === undefined) return this.create(input, parent);
