@@ -4,7 +4,7 @@ export interface ApiAnswer {
   readonly headers: Headers;
   readonly text: string;
   /** Parsed JSON; an empty object when there is no body. */
-  readonly body: Record<string, never> & ApiBody;
+  readonly body: ApiBody;
 }
 
 // The shape of an answer is what the tests are about: they look into it freely.

@@ -4,9 +4,11 @@ import { OptimizedPrismaService } from '../../infrastructure/database/prisma/ind
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
 import { JobRunner } from '../jobs/index.js';
+import { PartitionKeeper } from '../partitioning/index.js';
 
 /** The stream is a wake-up call for copies in memory, not the history: that is the outbox itself. */
 const STREAM_LIFE_MS = 600_000;
+const DAYS_AHEAD = 7;
 
 interface OutboxRow {
   id: string;
@@ -31,6 +33,7 @@ export class OutboxRelay implements OnModuleInit {
     private readonly database: OptimizedPrismaService,
     private readonly redis: RedisService,
     private readonly jobs: JobRunner,
+    private readonly partitions: PartitionKeeper,
     metrics: Metrics,
   ) {
     this.published = metrics.counter({
@@ -45,6 +48,19 @@ export class OutboxRelay implements OnModuleInit {
       intervalMs: this.config.env.OUTBOX_INTERVAL_MS,
       isSingleton: true,
       run: () => this.relay(),
+    });
+    this.partitions.register({
+      name: 'outbox_events',
+      unit: 'day',
+      ahead: DAYS_AHEAD,
+      keep: this.config.env.OUTBOX_RETENTION_DAYS,
+      retire: async (transaction, { partition }) => {
+        // Events that never left keep their day.
+        const [left] = await transaction.query(
+          `SELECT 1 FROM "${partition}" WHERE published_at IS NULL LIMIT 1`,
+        );
+        if (left === undefined) await transaction.execute(`DROP TABLE "${partition}"`);
+      },
     });
   }
 

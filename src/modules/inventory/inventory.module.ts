@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { LedgerPartitions } from './ledger-partitions.js';
 import { SoldOutHints } from './sold-out-hints.js';
 import { StockController } from './stock.controller.js';
 import { StockRepository } from './stock.repository.js';
@@ -6,7 +7,7 @@ import { StockService } from './stock.service.js';
 
 @Module({
   controllers: [StockController],
-  providers: [StockRepository, StockService, SoldOutHints],
+  providers: [LedgerPartitions, StockRepository, StockService, SoldOutHints],
   exports: [StockRepository, StockService, SoldOutHints],
 })
 export class InventoryModule {}

@@ -247,6 +247,23 @@ export class StockRepository {
     });
   }
 
+  /**
+   * Takes a month out of the ledger. What it summed to stays as one opening entry per variant at the
+   * beginning of the next month, so the ledger still sums to the stock. The table remains for the archive.
+   */
+  async detachLedger(transaction: SqlTransaction, partition: string, upperBound: Date): Promise<void> {
+    // The ids sort with the time of the balance, as UUIDv7 does, so that it is listed where it belongs.
+    await transaction.execute(
+      `INSERT INTO stock_movements (id, variant_id, kind, on_hand_delta, reserved_delta, occurred_at)
+       SELECT (lpad(to_hex((extract(epoch FROM $1::timestamptz) * 1000)::bigint), 12, '0')
+           || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
+         variant_id, 'opening', sum(on_hand_delta), sum(reserved_delta), $1
+       FROM "${partition}" GROUP BY variant_id HAVING sum(on_hand_delta) <> 0 OR sum(reserved_delta) <> 0`,
+      [upperBound],
+    );
+    await transaction.execute(`ALTER TABLE stock_movements DETACH PARTITION "${partition}"`);
+  }
+
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     return this.database.sqlTransaction(work);
   }

@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { Clock } from '../../common/clock.js';
+import {
+  GroupCommitter,
+  GroupDeadlineError,
+  type GroupCommitOptions,
+  GroupQueueFullError,
+} from './group-committer.js';
+
+class StandingClock extends Clock {
+  ms = 0;
+  override nowMs = () => this.ms;
+  override monotonicMs = () => this.ms;
+}
+
+class PoisonError extends Error {}
+
+const OPTIONS: GroupCommitOptions = {
+  batchMax: 8,
+  queueMax: 1000,
+  lingerMs: 0,
+  concurrency: 1,
+  deadlineMs: 1000,
+};
+
+/** A committer whose batches wait for the test to let them through. */
+function createGated(options: Partial<GroupCommitOptions> = {}) {
+  const clock = new StandingClock();
+  const batches: { items: readonly number[]; commit: () => void; fail: (error: Error) => void }[] = [];
+  const committer = new GroupCommitter<number, string>(
+    { ...OPTIONS, ...options },
+    clock,
+    (items) =>
+      new Promise((resolve, reject) => {
+        batches.push({
+          items,
+          commit: () => {
+            resolve(items.map((item) => `done ${String(item)}`));
+          },
+          fail: reject,
+        });
+      }),
+    (error) => error instanceof PoisonError,
+  );
+  const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+  return { clock, batches, committer, turn };
+}
+
+describe('a group committer', () => {
+  it('decides a lone item at once', async () => {
+    const { batches, committer, turn } = createGated();
+    const result = committer.submit(1);
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([[1]]);
+    batches[0]?.commit();
+    await expect(result).resolves.toBe('done 1');
+  });
+
+  it('gathers in order of arrival what comes while a batch is being decided, up to the maximum', async () => {
+    const { batches, committer, turn } = createGated({ batchMax: 3 });
+    const results = [committer.submit(1)];
+    await turn();
+    for (const item of [2, 3, 4, 5]) results.push(committer.submit(item));
+    await turn();
+    expect(batches).toHaveLength(1);
+    batches[0]?.commit();
+    await turn();
+    batches[1]?.commit();
+    await turn();
+    batches[2]?.commit();
+    await Promise.all(results);
+    expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3, 4], [5]]);
+  });
+
+  it('refuses what the queue has no room for, and forgets nothing that it took', async () => {
+    const { batches, committer, turn } = createGated({ queueMax: 2 });
+    const taken = [committer.submit(1), committer.submit(2)];
+    await expect(committer.submit(3)).rejects.toBeInstanceOf(GroupQueueFullError);
+    await turn();
+    batches[0]?.commit();
+    await expect(Promise.all(taken)).resolves.toEqual(['done 1', 'done 2']);
+  });
+
+  it('gives up an item that waited for its whole deadline before its batch started', async () => {
+    const { batches, clock, committer, turn } = createGated();
+    const first = committer.submit(1);
+    await turn();
+    const late = committer.submit(2);
+    clock.ms += 1001;
+    const inTime = committer.submit(3);
+    batches[0]?.commit();
+    await expect(late).rejects.toBeInstanceOf(GroupDeadlineError);
+    await turn();
+    expect(batches[1]?.items).toEqual([3]);
+    batches[1]?.commit();
+    await Promise.all([first, inTime]);
+  });
+
+  it('tells every caller of a failed batch when the failure is nobody’s fault', async () => {
+    const { batches, committer, turn } = createGated();
+    const results = [committer.submit(1), committer.submit(2)];
+    await turn();
+    batches[0]?.fail(new Error('the database is gone'));
+    for (const result of results) await expect(result).rejects.toThrow('the database is gone');
+    expect(batches).toHaveLength(1);
+  });
+
+  it('is idle only when nothing waits and nothing is being decided', async () => {
+    const { batches, committer, turn } = createGated();
+    await committer.whenIdle();
+    let isIdle = false;
+    const result = committer.submit(1);
+    const idle = committer.whenIdle().then(() => {
+      isIdle = true;
+    });
+    await turn();
+    expect(isIdle).toBe(false);
+    batches[0]?.commit();
+    await Promise.all([result, idle]);
+    expect(isIdle).toBe(true);
+  });
+
+  it('fails exactly the items that spoil their batches, whatever the traffic', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 16 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (poisoned, batchMax, concurrency) => {
+          const committed: number[] = [];
+          const committer = new GroupCommitter<number, number>(
+            { ...OPTIONS, batchMax, concurrency },
+            new StandingClock(),
+            async (items) => {
+              await Promise.resolve();
+              if (items.some((item) => poisoned[item] === true)) throw new PoisonError();
+              committed.push(...items);
+              return items.map((item) => item * 2);
+            },
+            (error) => error instanceof PoisonError,
+          );
+          const results = await Promise.allSettled(poisoned.map((_, item) => committer.submit(item)));
+          results.forEach((result, item) => {
+            if (poisoned[item] === true) expect(result.status).toBe('rejected');
+            else expect(result).toEqual({ status: 'fulfilled', value: item * 2 });
+          });
+          expect([...committed].sort((a, b) => a - b)).toEqual(
+            poisoned.flatMap((isPoisoned, item) => (isPoisoned ? [] : [item])),
+          );
+        },
+      ),
+    );
+  });
+});
