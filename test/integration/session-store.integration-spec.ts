@@ -200,7 +200,7 @@ describe('the session store', () => {
     const [index] = await keys('index:*');
     await redis.zadd(index!, String(Date.now() - 1), 'gone');
     await first.store.create('user-1');
-    expect(await redis.zrange(index!, 0, -1)).not.toContain('gone');
+    expect(await redis.zrange(index!, '0', '-1')).not.toContain('gone');
   });
 
   it('survives the loss of the script cache', async () => {

@@ -4,12 +4,12 @@ export const ROLES = ['customer', 'admin', 'superadmin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /**
- * What each role may do beyond its own cart, orders and account, which need a valid token only.
- * An access token carries the role and each process looks the permissions up here, so a change of
+ * What each role may do. Whose records a permission reaches is the matter of its module: the orders of
+ * a customer are its own, and the account of the token needs no permission at all. An access token carries the role and each process looks the permissions up here, so a change of
  * this table takes effect with the deployment, and a change of a person's role within one token life.
  */
 const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
-  customer: ['read:products', 'read:categories'],
+  customer: ['read:products', 'read:categories', 'read:orders', 'write:orders'],
   admin: [
     'read:products',
     'write:products',
