@@ -11,12 +11,15 @@ import { FieldEncryptionModule } from './core/field-encryption/index.js';
 import { HealthModule } from './core/health/index.js';
 import { IdempotencyModule } from './core/idempotency/index.js';
 import { JobsModule } from './core/jobs/index.js';
+import { PartitioningModule } from './core/partitioning/index.js';
 import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
 import { ReadConsistencyModule } from './core/read-consistency/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
 import { MetricsModule } from './infrastructure/metrics/index.js';
 import { AuthModule } from './modules/auth/index.js';
+import { CartModule } from './modules/cart/index.js';
+import { CatalogModule } from './modules/catalog/index.js';
 import { InventoryModule } from './modules/inventory/index.js';
 import { OrdersModule } from './modules/orders/index.js';
 import { RedisModule } from './infrastructure/redis/index.js';
@@ -34,6 +37,7 @@ export class AppModule {
         PrismaModule,
         HealthModule,
         JobsModule,
+        PartitioningModule,
         EventsModule,
         IdempotencyModule,
         AdmissionModule,
@@ -43,7 +47,9 @@ export class AppModule {
         AnswerCacheModule,
         RateLimiterModule,
         AuthModule,
+        CatalogModule,
         InventoryModule,
+        CartModule,
         OrdersModule,
       ],
       // In this order: the limit by address before any work on the token.

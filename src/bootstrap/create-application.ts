@@ -60,7 +60,9 @@ export async function createApplication(
   await fastify.register(cors, {
     origin: config.env.PUBLIC_ORIGINS,
     credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
+      'Cart-Token',
       'ETag',
       'RateLimit',
       'RateLimit-Policy',

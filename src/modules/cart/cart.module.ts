@@ -1,6 +1,15 @@
 import { Module } from '@nestjs/common';
+import { CatalogModule } from '../catalog/index.js';
+import { CartJanitor } from './cart-janitor.js';
+import { CartMergeRepository } from './cart-merge.repository.js';
+import { CartController } from './cart.controller.js';
 import { CartRepository } from './cart.repository.js';
 import { CartService } from './cart.service.js';
 
-@Module({ providers: [CartRepository, CartService], exports: [CartRepository, CartService] })
+@Module({
+  imports: [CatalogModule],
+  controllers: [CartController],
+  providers: [CartRepository, CartMergeRepository, CartService, CartJanitor],
+  exports: [CartRepository, CartService, CartJanitor],
+})
 export class CartModule {}

@@ -6,6 +6,9 @@ import {
   type SqlTransaction,
 } from '../../infrastructure/database/prisma/index.js';
 
+/** What {@link CartRepository.transaction} gives to its work. */
+export type CartTransaction = SqlTransaction;
+
 /** A user, or whoever holds the guest token with this SHA-256. */
 export type CartOwner =
   { readonly kind: 'user'; readonly userId: string } | { readonly kind: 'guest'; readonly tokenHash: Buffer };
@@ -14,6 +17,8 @@ export interface StoredCartLine {
   readonly id: string;
   readonly variantId: string;
   readonly quantity: number;
+  /** Units of the variant that can be sold at the moment of reading. */
+  readonly available: number;
 }
 
 export interface StoredCart {
@@ -28,15 +33,6 @@ export interface CartVersion {
   readonly version: number;
 }
 
-/** What became of the lines when a guest's cart went into a user's. */
-export interface CartMerge {
-  readonly mergedLines: number;
-  /** Lines whose sum was cut to the largest quantity of one line. */
-  readonly cappedLines: number;
-  /** Lines that found no room in the user's cart, newest first. */
-  readonly droppedLines: number;
-}
-
 /** `isChanged` tells the line that the statement wrote from those it only read. */
 export interface LineAfterChange extends StoredCartLine {
   readonly isChanged: boolean;
@@ -45,18 +41,22 @@ export interface LineAfterChange extends StoredCartLine {
 /** Guest carts that nobody touched for so long are removed: a month, as shops commonly keep them. */
 const GUEST_CART_TTL = "interval '30 days'";
 
-const LIVE = '(expires_at IS NULL OR expires_at > now())';
+/** Condition of a cart that has not reached its end. */
+export const LIVE_CART = '(expires_at IS NULL OR expires_at > now())';
 
 /**
  * After a change of one line, `changed`, all lines of the cart $1. The change's own rows come from the
  * change, because the statement's snapshot still has them as they were.
  */
 const ALL_LINES_AFTER = `
-  SELECT id, variant_id AS "variantId", quantity, true AS "isChanged" FROM changed
-  UNION ALL
-  SELECT id, variant_id, quantity, false FROM cart_lines
-  WHERE cart_id = $1 AND id NOT IN (SELECT id FROM changed)
-  ORDER BY id`;
+  SELECT l.id, l.variant_id AS "variantId", l.quantity, l.is_changed AS "isChanged", a.available
+  FROM (
+    SELECT id, variant_id, quantity, true AS is_changed FROM changed
+    UNION ALL
+    SELECT id, variant_id, quantity, false FROM cart_lines
+    WHERE cart_id = $1 AND id NOT IN (SELECT id FROM changed)
+  ) l JOIN variant_availability a ON a.variant_id = l.variant_id
+  ORDER BY l.id`;
 
 /**
  * The row of a cart is the lock of its lines: every write takes it first ({@link touch} or
@@ -73,7 +73,7 @@ export class CartRepository {
   /** Reads from the writer: what a buyer just put into the cart must be in it. */
   async find(owner: CartOwner): Promise<StoredCart | null> {
     const column = owner.kind === 'user' ? 'user_id = $1::uuid' : 'guest_token_hash = $1';
-    return this.findWhere(`${column} AND ${LIVE}`, ownerKey(owner));
+    return this.findWhere(`${column} AND ${LIVE_CART}`, ownerKey(owner));
   }
 
   /** The cart only if it belongs to the user. */
@@ -86,7 +86,7 @@ export class CartRepository {
     const [row] = await transaction.query<{ id: string; version: number }>(
       `UPDATE carts SET version = version + 1, updated_at = now(),
          expires_at = CASE WHEN user_id IS NULL THEN now() + ${GUEST_CART_TTL} END
-       WHERE ${ownerColumn(owner)} = $1 AND ${LIVE}
+       WHERE ${ownerColumn(owner)} = $1 AND ${LIVE_CART}
        RETURNING id, version`,
       [ownerKey(owner)],
     );
@@ -163,50 +163,6 @@ export class CartRepository {
   }
 
   /**
-   * Moves the lines of the guest's cart into the user's and removes the guest's cart. Null when there is
-   * no such guest cart: it has been merged before. The guest's cart is locked first, so that of several
-   * merges at once one does it and the others find nothing.
-   */
-  async mergeGuest(
-    transaction: SqlTransaction,
-    tokenHash: Buffer,
-    userId: string,
-    limits: { readonly linesMax: number; readonly quantityMax: number },
-  ): Promise<CartMerge | null> {
-    const [guest] = await transaction.query<{ id: string }>(
-      `SELECT id FROM carts WHERE guest_token_hash = $1 AND ${LIVE} FOR UPDATE`,
-      [tokenHash],
-    );
-    if (guest === undefined) return null;
-    const user = await this.ensureForUser(transaction, userId);
-    const summed = await transaction.query<{ capped: boolean }>(
-      `UPDATE cart_lines mine SET quantity = least(s.sum, $3)
-       FROM (SELECT m.id, m.quantity + g.quantity AS sum FROM cart_lines m
-             JOIN cart_lines g ON g.variant_id = m.variant_id
-             WHERE m.cart_id = $2 AND g.cart_id = $1) s
-       WHERE mine.id = s.id
-       RETURNING s.sum > $3 AS capped`,
-      [guest.id, user.id, limits.quantityMax],
-    );
-    const moved = await transaction.execute(
-      `UPDATE cart_lines SET cart_id = $2 WHERE id IN (
-         SELECT g.id FROM cart_lines g
-         WHERE g.cart_id = $1
-           AND NOT EXISTS (SELECT FROM cart_lines m WHERE m.cart_id = $2 AND m.variant_id = g.variant_id)
-         ORDER BY g.id
-         LIMIT greatest(0, $3 - (SELECT count(*) FROM cart_lines WHERE cart_id = $2)))`,
-      [guest.id, user.id, limits.linesMax],
-    );
-    const left = await transaction.execute('DELETE FROM cart_lines WHERE cart_id = $1', [guest.id]);
-    await transaction.execute('DELETE FROM carts WHERE id = $1', [guest.id]);
-    return {
-      mergedLines: summed.length + moved,
-      cappedLines: summed.filter(({ capped }) => capped).length,
-      droppedLines: left - summed.length,
-    };
-  }
-
-  /**
    * Locks the carts in id order until the end of the caller's transaction and tells their versions; a
    * cart that is gone is not in the answer.
    */
@@ -237,8 +193,10 @@ export class CartRepository {
 
   private async findWhere(condition: string, ...values: (string | Buffer)[]): Promise<StoredCart | null> {
     const rows = await this.prisma.write.$queryRawUnsafe<CartRow[]>(
-      `SELECT c.id, c.version, l.id AS "lineId", l.variant_id AS "variantId", l.quantity
-       FROM (SELECT id, version FROM carts WHERE ${condition}) c LEFT JOIN cart_lines l ON l.cart_id = c.id
+      `SELECT c.id, c.version, l.id AS "lineId", l.variant_id AS "variantId", l.quantity, a.available
+       FROM (SELECT id, version FROM carts WHERE ${condition}) c
+       LEFT JOIN cart_lines l ON l.cart_id = c.id
+       LEFT JOIN variant_availability a ON a.variant_id = l.variant_id
        ORDER BY l.id`,
       ...values,
     );
@@ -247,8 +205,8 @@ export class CartRepository {
     return {
       id: first.id,
       version: first.version,
-      lines: rows.flatMap(({ lineId, variantId, quantity }) =>
-        lineId === null ? [] : [{ id: lineId, variantId, quantity }],
+      lines: rows.flatMap(({ lineId, variantId, quantity, available }) =>
+        lineId === null ? [] : [{ id: lineId, variantId, quantity, available }],
       ),
     };
   }
@@ -261,6 +219,7 @@ interface CartRow {
   readonly lineId: string | null;
   readonly variantId: string;
   readonly quantity: number;
+  readonly available: number;
 }
 
 function ownerColumn(owner: CartOwner): string {
