@@ -125,9 +125,10 @@ export class CartRepository {
     try {
       return await transaction.query(
         `WITH changed AS (
-           INSERT INTO cart_lines (id, cart_id, variant_id, quantity) VALUES ($2, $1, $3, $4)
+           INSERT INTO cart_lines (id, cart_id, variant_id, quantity)
+           SELECT $2::uuid, $1::uuid, $3::uuid, $4::integer WHERE $4::integer <= $5::integer
            ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = cart_lines.quantity + EXCLUDED.quantity
-             WHERE cart_lines.quantity + EXCLUDED.quantity <= $5
+             WHERE cart_lines.quantity + EXCLUDED.quantity <= $5::integer
            RETURNING id, variant_id, quantity
          ) ${ALL_LINES_AFTER}`,
         [cartId, newId(), line.variantId, line.quantity, line.quantityMax],
