@@ -9,7 +9,11 @@ import { AccessTokenStrategy } from './access-token.strategy.js';
 /** About 1.5 kB each: the tokens of a flash sale's crowd in 25 MB. */
 const REMEMBERED_TOKENS_MAX = 16_384;
 
+/** Hashing these few characters of the signature is cheaper than hashing all 700 of a token. */
+const KEY_LENGTH = 24;
+
 interface Verified {
+  readonly token: string;
   /** Ready to be returned: a hit allocates nothing. */
   readonly answer: Promise<Principal>;
   readonly expiresAtMs: number;
@@ -18,8 +22,9 @@ interface Verified {
 /**
  * Verifies a signature once per token and process, and remembers valid tokens until they expire.
  *
- * An RS256 verification costs 15 µs of the event loop, as much as a cached read of the catalogue. The
- * whole token is the key: any other spelling is another token. Refusals are not remembered, so forged
+ * An RS256 verification costs 15 µs in OpenSSL and about 60 µs with the library around it, all on the
+ * event loop and more than a cached read of the catalogue; a remembered token costs about 1 µs. The
+ * whole token is compared: any other spelling is another token. Refusals are not remembered, so forged
  * tokens cannot push out real ones. A token is accepted until it expires even when its session has been
  * revoked; that is what its short life is for.
  */
@@ -52,10 +57,10 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
   }
 
   override verify(token: string): Promise<Principal | null> {
-    const known = this.verified.get(token);
-    if (known === undefined) return this.verifySignature(token);
+    const known = this.verified.get(keyOf(token));
+    if (known?.token !== token) return this.verifySignature(token);
     if (this.clock.nowMs() >= known.expiresAtMs) {
-      this.verified.delete(token);
+      this.verified.delete(keyOf(token));
       return Promise.resolve(null);
     }
     this.fromCache.inc();
@@ -73,8 +78,12 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
       sessionId: claims.sid,
       permissions: permissionsOf(claims.role),
     });
-    this.verified.set(token, { answer: Promise.resolve(principal), expiresAtMs });
+    this.verified.set(keyOf(token), { token, answer: Promise.resolve(principal), expiresAtMs });
     this.fromSignature.inc();
     return principal;
   }
+}
+
+function keyOf(token: string): string {
+  return token.slice(-KEY_LENGTH);
 }
