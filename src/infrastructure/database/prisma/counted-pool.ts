@@ -14,6 +14,9 @@ export function createCountedPool(name: PoolName, options: PoolConfig, statement
       statements.inc({ pool: name });
       return query(...args);
     }) as Query;
+    // The pool listens only while the connection is idle; one that is lost in the middle of a transaction
+    // rejects its statement as well, and without a listener it also ends the process.
+    client.on('error', () => undefined);
   });
   // An idle connection that the server ends is replaced by the pool; without a listener it ends the process.
   pool.on('error', () => undefined);
