@@ -83,6 +83,10 @@ export async function createApplication(
   return app;
 }
 
+/** An escape that is no Unicode text by itself: PostgreSQL's JSON refuses it, and UTF-8 cannot say it. */
+const LONE_SURROGATE =
+  /\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][\da-fA-F]{2})\\u[dD][c-fC-F]/;
+
 function addJsonParser(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
@@ -93,8 +97,9 @@ function addJsonParser(fastify: FastifyInstance): void {
       done(null, undefined);
       return;
     }
-    if (text.includes('\\u0000')) {
-      done(new Problem('REQUEST_MALFORMED', { detail: 'The body contains a NUL character.' }), undefined);
+    if (text.includes('\\u0000') || LONE_SURROGATE.test(text)) {
+      const detail = 'The body contains a NUL character or half of a surrogate pair.';
+      done(new Problem('REQUEST_MALFORMED', { detail }), undefined);
       return;
     }
     void parseJson(request, text, done);
