@@ -29,6 +29,18 @@ const list = makeValidator<string[]>((input) =>
     .filter((entry) => entry !== ''),
 );
 
+/** Empty, or what registration would accept. */
+const emailAddress = makeValidator<string>((input) => {
+  if (input !== '' && !/^[^\s@]+@[^\s@]+$/.test(input))
+    throw new Error(`expected an e-mail address, got "${input}"`);
+  return input;
+});
+const password = makeValidator<string>((input) => {
+  if (input !== '' && (input.length < 8 || input.length > 128))
+    throw new Error('expected 8 to 128 characters');
+  return input;
+});
+
 const postgresUrl = urlOf('postgres:', 'postgresql:');
 const redisUrl = urlOf('redis:', 'rediss:');
 
@@ -150,6 +162,12 @@ export const ENVIRONMENT = {
     1,
     10_000,
   )({ default: 200, desc: 'Passwords that may wait for a thread; more are refused.' }),
+
+  ADMIN_EMAIL: emailAddress({
+    default: '',
+    desc: 'Address of the administrator whom the seed makes when there is none; empty: it makes nobody.',
+  }),
+  ADMIN_PASSWORD: password({ default: '', desc: 'Password of that administrator; used once.' }),
 
   DEFAULT_CURRENCY: str({ default: 'USD', desc: 'Currency of prices when a request names none (ISO 4217).' }),
   RESERVATION_TTL_SECONDS: int(1, 86_400)({ default: 600, desc: 'Life of an unpaid reservation.' }),
