@@ -29,6 +29,8 @@ export class RedisService implements OnApplicationShutdown {
     private readonly logger: Logger,
     metrics: Metrics,
   ) {
+    // A connection that is only made when it is needed is not ready when it is needed.
+    for (const role of REDIS_ROLES) this.client(role);
     metrics.gauge({
       name: 'redis_connected',
       help: '1 while the connection of the role is ready for commands',
