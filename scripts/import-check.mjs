@@ -128,6 +128,7 @@ async function everything() {
  * @returns {Promise<Record<string, unknown>>}
  */
 async function one(sql) {
+  /** @type {import('pg').QueryResult<Record<string, unknown>>} */
   const { rows } = await client.query(sql);
-  return /** @type {Record<string, unknown>} */ (rows[0]);
+  return rows[0] ?? {};
 }
