@@ -14,6 +14,11 @@ const swc = [
   },
 ];
 
+/**
+ * @param {string} displayName
+ * @param {string[]} testMatch
+ * @param {Record<string, string>} [extra]
+ */
 const tier = (displayName, testMatch, extra = {}) => ({
   displayName,
   rootDir: '.',
@@ -37,7 +42,12 @@ export default {
   maxWorkers: 2,
   testTimeout: 60_000,
   projects: [
-    tier('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/scripts/**/*.spec.ts', '<rootDir>/test/load/**/*.spec.ts', '<rootDir>/bench/**/*.spec.ts']),
+    tier('unit', [
+      '<rootDir>/src/**/*.spec.ts',
+      '<rootDir>/scripts/**/*.spec.ts',
+      '<rootDir>/test/load/**/*.spec.ts',
+      '<rootDir>/bench/**/*.spec.ts',
+    ]),
     tier('architecture', ['<rootDir>/test/architecture/**/*.spec.ts']),
     tier('integration', ['<rootDir>/test/integration/**/*.integration-spec.ts'], services),
     tier('e2e', ['<rootDir>/test/e2e/**/*.e2e-spec.ts'], services),

@@ -1,5 +1,4 @@
 import cookie from '@fastify/cookie';
-import cors from '@fastify/cors';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -10,6 +9,7 @@ import type { AppConfig } from '../config/index.js';
 import { ProcessState } from '../core/health/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
+import { CrossOriginPolicy } from './http/cross-origin.js';
 import { createFastifyAdapter } from './http/fastify-adapter.js';
 import { HttpObserver } from './http/http-observer.js';
 import { ProblemFilter, sendProblem } from './http/problem.filter.js';
@@ -18,7 +18,7 @@ import { createValidationPipe } from './http/validation.js';
 import { serveOpenApi } from './openapi.js';
 
 /** The API's prefix; health routes stand outside of it, where probes expect them. */
-export const API_PREFIX = 'api/v1';
+const API_PREFIX = 'api/v1';
 
 /** The whole application, wired and initialised but not listening. */
 export async function createApplication(
@@ -35,10 +35,12 @@ export async function createApplication(
   const state = app.get(ProcessState);
   const observer = new HttpObserver(config.env.ACCESS_LOG, logger, app.get(Metrics));
 
+  const crossOrigin = new CrossOriginPolicy(config.env.PUBLIC_ORIGINS);
+
   addJsonParser(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.headers(API_HEADERS);
-    reply.header('X-Request-Id', request.id);
+    reply.header('x-request-id', request.id);
     if (state.isDraining) reply.header('Connection', 'close');
     // No text of ours holds a NUL, and PostgreSQL refuses one: stop it at the door.
     if (request.raw.url?.includes('%00') === true) {
@@ -49,7 +51,7 @@ export async function createApplication(
       );
       return;
     }
-    done();
+    if (!crossOrigin.apply(request, reply)) done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     observer.observe(request, reply);
@@ -57,21 +59,6 @@ export async function createApplication(
   });
 
   await fastify.register(cookie);
-  await fastify.register(cors, {
-    origin: config.env.PUBLIC_ORIGINS,
-    credentials: true,
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: [
-      'Cart-Token',
-      'ETag',
-      'RateLimit',
-      'RateLimit-Policy',
-      'Retry-After',
-      'X-Request-Id',
-      'Idempotency-Replayed',
-    ],
-    maxAge: 600,
-  });
   app.setGlobalPrefix(API_PREFIX, {
     exclude: ['health', 'health/live', 'health/ready', '.well-known/jwks.json'],
   });

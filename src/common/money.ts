@@ -40,7 +40,7 @@ export function isCurrencyCode(value: string): boolean {
 }
 
 /** Decimal places of the currency's minor unit, 0 to 3. */
-export function currencyExponent(currency: string): number {
+function currencyExponent(currency: string): number {
   return EXPONENTS[currency] ?? 2;
 }
 

@@ -113,12 +113,12 @@ describe('a flash sale over three processes, one of which is killed', () => {
     });
 
     let next = 0;
-    let restart: Promise<void> | null = null;
+    const accident: { restart?: Promise<void> } = {};
     await Promise.all(
       Array.from({ length: CONCURRENCY }, async () => {
         for (let purchase = purchases[next++]; purchase !== undefined; purchase = purchases[next++]) {
           if (next > BUYERS / 2) {
-            restart ??= (async () => {
+            accident.restart ??= (async () => {
               const victim = processes[0];
               await victim?.stop('SIGKILL');
               await victim?.start();
@@ -128,7 +128,7 @@ describe('a flash sale over three processes, one of which is killed', () => {
         }
       }),
     );
-    await restart;
+    await accident.restart;
     await waitFor(
       'all reservations to end',
       async () => (await shop.stockOf(variantId)).reserved === 0,

@@ -317,9 +317,9 @@ describe('orders', () => {
       order('01890000-0000-7000-8000-000000000000'),
       order(euros),
     ]);
-    expect(good?.status).toBe(201);
-    expect([unknown?.status, unknown?.body.code]).toEqual([404, 'VARIANT_NOT_FOUND']);
-    expect([priceless?.status, priceless?.body.code]).toEqual([422, 'CURRENCY_NOT_SUPPORTED']);
+    expect(good.status).toBe(201);
+    expect([unknown.status, unknown.body.code]).toEqual([404, 'VARIANT_NOT_FOUND']);
+    expect([priceless.status, priceless.body.code]).toEqual([422, 'CURRENCY_NOT_SUPPORTED']);
   });
 
   it('puts an order that spoils its batch aside and places the others', async () => {

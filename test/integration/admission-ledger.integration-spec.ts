@@ -2,7 +2,7 @@ import { AdmissionKeeper, AdmissionLedger } from '../../src/core/admission/index
 import { IdempotencyScope, IdempotencyStore } from '../../src/core/idempotency/index.js';
 import { SystemClock } from '../../src/common/clock.js';
 import { newId } from '../../src/common/ids.js';
-import { AppConfig, loadConfig } from '../../src/config/index.js';
+import { type AppConfig, loadConfig } from '../../src/config/index.js';
 import { JobRunner } from '../../src/core/jobs/index.js';
 import { OptimizedPrismaService } from '../../src/infrastructure/database/prisma/index.js';
 import { createLogger } from '../../src/infrastructure/logging/index.js';
@@ -129,13 +129,13 @@ describe('the admission ledger', () => {
     first.redis.client('main').disconnect();
     const scope = newScope();
     const wrongs: string[] = [];
-    let isCommitted = false;
+    const admission = { isCommitted: false };
     const watch = (async () => {
-      while (!isCommitted) await second.ledger.isKnownNew(scope.digest);
+      while (!admission.isCommitted) await second.ledger.isKnownNew(scope.digest);
     })();
     await first.admit(scope);
     if (await second.ledger.isKnownNew(scope.digest)) wrongs.push('called new after its admission');
-    isCommitted = true;
+    admission.isCommitted = true;
     await watch;
     expect(wrongs).toEqual([]);
     await second.keeper.keep();

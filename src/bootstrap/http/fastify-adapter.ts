@@ -1,8 +1,8 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply } from 'fastify';
+import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { Problem } from '../../common/problem.js';
-import { newId } from '../../common/ids.js';
 import type { AppConfig } from '../../config/index.js';
 
 /** A client's own request id is honoured when it cannot be mistaken for anything else. */
@@ -28,14 +28,15 @@ export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
     logger: false,
     genReqId: (request: IncomingMessage) => {
       const given = request.headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
+      // Not a UUIDv7: an id that nothing sorts by takes its randomness from Node's pool.
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
     frameworkErrors: (error: FastifyError, _request: unknown, reply: FastifyReply) => {
       const problem = new Problem(error.statusCode === 414 ? 'URI_TOO_LONG' : 'REQUEST_MALFORMED');
       void reply
         .status(problem.status)
         .header('Content-Type', 'application/problem+json; charset=utf-8')
-        .send(JSON.stringify({ ...problem.toDocument(), requestId: newId() }));
+        .send(JSON.stringify({ ...problem.toDocument(), requestId: randomUUID() }));
     },
     clientErrorHandler: (error, socket) => {
       if (!socket.writable || socket.destroyed) return;
@@ -46,7 +47,7 @@ export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
             ? 'REQUEST_TIMEOUT'
             : 'REQUEST_MALFORMED',
       );
-      const body = JSON.stringify({ ...problem.toDocument(), requestId: newId() });
+      const body = JSON.stringify({ ...problem.toDocument(), requestId: randomUUID() });
       socket.end(
         `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n${body}`,
       );

@@ -18,7 +18,8 @@ interface Series {
 export class HttpObserver {
   private readonly requests: Counter<'method' | 'route' | 'status'>;
   private readonly duration: Histogram<'method' | 'route'>;
-  private readonly series = new Map<string, Series>();
+  /** By route, then by method and status: strings that exist already, so that none is built per request. */
+  private readonly series = new Map<string, Map<string, (Series | undefined)[]>>();
 
   constructor(
     private readonly policy: AccessLogPolicy,
@@ -75,15 +76,19 @@ export class HttpObserver {
 
   /** Label look-ups hash strings; the set of series is small and known after the first requests. */
   private seriesOf(method: string, route: string, status: number): Series {
-    const key = `${method} ${String(status)} ${route}`;
-    let series = this.series.get(key);
-    if (series === undefined) {
-      series = {
-        requests: this.requests.labels({ method, route, status: String(status) }),
-        duration: this.duration.labels({ method, route }),
-      };
-      this.series.set(key, series);
-    }
+    return this.series.get(route)?.get(method)?.[status] ?? this.addSeries(method, route, status);
+  }
+
+  private addSeries(method: string, route: string, status: number): Series {
+    const byMethod = this.series.get(route) ?? new Map<string, (Series | undefined)[]>();
+    const byStatus = byMethod.get(method) ?? [];
+    const series = {
+      requests: this.requests.labels({ method, route, status: String(status) }),
+      duration: this.duration.labels({ method, route }),
+    };
+    byStatus[status] = series;
+    byMethod.set(method, byStatus);
+    this.series.set(route, byMethod);
     return series;
   }
 }

@@ -29,7 +29,11 @@ const PAGE_OPTIONS: HelmetOptions = {
 };
 
 /** The headers are constant, so helmet writes them once at boot instead of once a request. */
-export const API_HEADERS: Readonly<Record<string, string>> = headersOf(API_OPTIONS);
+export const API_HEADERS: Readonly<Record<string, string>> = {
+  ...headersOf(API_OPTIONS),
+  // The CORS fields depend on it, also by being absent.
+  vary: 'Origin',
+};
 export const PAGE_HEADERS: Readonly<Record<string, string>> = headersOf(PAGE_OPTIONS);
 
 function headersOf(options: HelmetOptions): Record<string, string> {

@@ -11,19 +11,27 @@ const DEFAULT_RULE: AccessRule = { kind: 'authenticated', permission: null };
 /** Applies the access rule of each route; a route without a rule demands a valid token. */
 @Injectable()
 export class AccessGuard implements CanActivate {
+  /** Metadata never changes, and looking it up costs a read more than everything else here. */
+  private readonly rules = new WeakMap<object, AccessRule>();
+
   constructor(
     private readonly reflector: Reflector,
     private readonly verifier: AccessTokenVerifier,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const rule =
-      this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, [
-        context.getHandler(),
-        context.getClass(),
-      ]) ?? DEFAULT_RULE;
+    const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
     if (rule.kind === 'anonymous') return true;
     return this.authenticate(context.switchToHttp().getRequest<AuthenticatedRequest>(), rule);
+  }
+
+  private readRule(context: ExecutionContext): AccessRule {
+    const handler = context.getHandler();
+    const rule =
+      this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, [handler, context.getClass()]) ??
+      DEFAULT_RULE;
+    this.rules.set(handler, rule);
+    return rule;
   }
 
   private async authenticate(request: AuthenticatedRequest, rule: AccessRule): Promise<boolean> {

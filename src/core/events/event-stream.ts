@@ -54,7 +54,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async readUntilStopped(client: Redis): Promise<void> {
-    let lastId: string | null = null;
+    let lastId = null as string | null;
     while (!this.isStopped) {
       try {
         lastId ??= await this.endOfStream(client);

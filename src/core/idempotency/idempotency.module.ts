@@ -5,6 +5,6 @@ import { IdempotencyStore } from './idempotency-store.js';
 @Global()
 @Module({
   providers: [IdempotencyStore, IdempotencyJanitor],
-  exports: [IdempotencyStore, IdempotencyJanitor],
+  exports: [IdempotencyStore],
 })
 export class IdempotencyModule {}

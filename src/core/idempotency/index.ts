@@ -4,6 +4,5 @@ export {
   IdempotencyScope,
   requireIdempotencyKey,
 } from './idempotency-key.js';
-export { IdempotencyJanitor } from './idempotency-janitor.js';
 export { IdempotencyModule } from './idempotency.module.js';
 export { IdempotencyStore, type NewAnswer, type StoredAnswer } from './idempotency-store.js';

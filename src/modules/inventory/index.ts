@@ -1,5 +1,5 @@
 export { allocate, type Shortage } from './allocation.js';
-export { STOCK_CHANGED, stockChanged, type StockLevel } from './inventory.events.js';
+export { stockChanged, type StockLevel } from './inventory.events.js';
 export { InventoryModule } from './inventory.module.js';
 export { SoldOutHints } from './sold-out-hints.js';
 export type { OrderMovement } from './stock-movement.js';

@@ -19,7 +19,7 @@ export interface CheckoutAnswer extends StoredAnswer {
   readonly isReplay: boolean;
 }
 
-export const PLACE_ORDER_ROUTE = 'POST /orders';
+const PLACE_ORDER_ROUTE = 'POST /orders';
 /** What a buyer's shipping address is bound to: it must not be readable as another buyer's. */
 export const addressContext = (userId: string): string => `orders.shipping_address:${userId}`;
 

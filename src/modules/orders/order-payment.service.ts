@@ -25,7 +25,7 @@ import type { PayOrderDto } from './dto/pay-order.dto.js';
 import { orderEvent } from './orders.events.js';
 import { type LockedOrder, OrdersRepository, type SqlTransaction } from './orders.repository.js';
 
-export const PAY_ORDER_ROUTE = 'POST /orders/:id/payments';
+const PAY_ORDER_ROUTE = 'POST /orders/:id/payments';
 
 /** A reservation outlives the calls of its payment: the first one, and one that resumes it. */
 const HOLD_FACTOR = 3;
