@@ -2,6 +2,7 @@
 // database and the key it signs access tokens with. `npm start` writes DATA_DIR/runtime.json.
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { layoutOf } from '../start/data-directory.mjs';
 
 /**
  * A problem the person at the terminal can mend. Commands print its message without a stack.
@@ -36,7 +37,9 @@ export function findLocalInstallation(env) {
       : Array.from({ length: instances }, (_, i) => `http://127.0.0.1:${String(firstPort + i)}`),
     managementPort: Number(env.MANAGEMENT_PORT ?? runtime.managementPort ?? 9464),
     databaseUrl: env.DATABASE_URL ?? runtime.databaseUrl ?? null,
-    privateKeyFile: resolve(env.JWT_PRIVATE_KEY_FILE ?? join(dataDir, 'keys', 'jwt-private.pem')),
+    privateKeyFile: resolve(
+      env.JWT_PRIVATE_KEY_FILE ?? join(layoutOf(dataDir).secrets, 'jwt-private-key.pem'),
+    ),
   };
 }
 

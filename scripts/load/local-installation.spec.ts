@@ -22,7 +22,7 @@ describe('findLocalInstallation', () => {
       origins: ['http://127.0.0.1:4000', 'http://127.0.0.1:4001'],
       managementPort: 9000,
       databaseUrl: 'postgres://local/db',
-      privateKeyFile: join(dataDir, 'keys', 'jwt-private.pem'),
+      privateKeyFile: join(dataDir, 'secrets', 'jwt-private-key.pem'),
     });
   });
 

@@ -54,8 +54,8 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async readUntilStopped(client: Redis): Promise<void> {
-    let lastId = null as string | null;
-    while (!this.isStopped) {
+    let lastId: string | null = null;
+    while (this.isRunning()) {
       try {
         lastId ??= await this.endOfStream(client);
         const reply: unknown = await client.xread(
@@ -75,10 +75,14 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
       } catch {
         if (this.current) this.interruptionCount += 1;
         this.current = false;
-        if (!this.isStopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (this.isRunning()) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
     client.disconnect();
+  }
+
+  private isRunning(): boolean {
+    return !this.isStopped;
   }
 
   private async endOfStream(client: Redis): Promise<string> {
