@@ -27,6 +27,12 @@ const PATIENCE_MS = 30_000;
 /** The live view asks the shop for its stock this often, well below any limit. */
 const STOCK_LOOK_MS = 500;
 
+/** Where everybody counts as one client, the shop's owner is stopped with the crowd: nothing to check. */
+const LIMITED_ADVICE = `
+The run was stopped by the rate limit. The server takes all buyers for one client, because it does
+not believe X-Forwarded-For. Start it with \`TRUST_PROXY_HOPS=1 npm start\` and run the demo again:
+the limits stay on, and each buyer has an address of its own.`;
+
 /** @param {string[]} args */
 function parseCommand(args) {
   const { values } = parseArgs({
@@ -109,6 +115,10 @@ async function main() {
   );
   const actualMs = performance.now() - startedAt;
   clearInterval(looking);
+  if (tally.limited > 0) {
+    view.stop();
+    throw new LocalInstallationError(LIMITED_ADVICE);
+  }
   const finalLeft = await administration.getUnitsLeft(variantId);
   left = finalLeft;
   view.stop();
@@ -138,13 +148,6 @@ function reportVerdict(tally, left) {
   }
   for (const fault of faults) console.error(`Check failed: ${fault}`);
   for (const [problem, count] of tally.problems) console.error(`  ${String(count)} × ${problem}`);
-  if (tally.limited > 0) {
-    console.error(
-      'The server takes all buyers for one client, because it does not believe X-Forwarded-For.\n' +
-        'Start it with `TRUST_PROXY_HOPS=1 npm start` and run the demo again: the limits stay on,\n' +
-        'and each buyer has an address of its own.',
-    );
-  }
   return 1;
 }
 

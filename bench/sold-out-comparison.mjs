@@ -1,0 +1,55 @@
+// (c) Turning the crowd away from a variant that is gone, against Caudal's own product detail.
+import { createOrders, createReads } from './crowd-requests.mjs';
+import { interleave, median } from './interleaved-rounds.mjs';
+import { compareServers, expectStatus, measureLoad } from './measured-round.mjs';
+import { findDetailPath, READ_CONNECTIONS } from './read-comparison.mjs';
+import { readCounter } from './server-metrics.mjs';
+
+const TARGET = 0.6;
+
+/** The hint lives half a second, so an order asks the database now and then: not one in a thousand. */
+const STATEMENTS_PER_ANSWER_MAX = 0.001;
+
+/**
+ * @param {import('./bench-shop.mjs').BenchShop} shop
+ * @param {import('./measured-round.mjs').Pace} pace
+ * @returns {Promise<import('./bench-report.mjs').Comparison>}
+ */
+export async function compareSoldOut(shop, pace) {
+  const { variantId } = await shop.administration.openSale({ runId: 'sold-out', stock: 0 });
+  const orders = createOrders(shop.buyers, variantId);
+  const reads = createReads(await findDetailPath(shop));
+  /** @type {number[]} */
+  const statementsPerAnswer = [];
+
+  const [measured, reference] = await interleave(pace.rounds, [
+    {
+      measure: async () => {
+        const load = { connections: READ_CONNECTIONS, nextRequest: orders };
+        await measureLoad(shop.caudal, load, { ...pace, roundMs: pace.warmUpMs });
+        const before = await readCounter(shop.managementPort, 'database_statements_total');
+        const result = await measureLoad(shop.caudal, load, { ...pace, warmUpMs: 0 });
+        const statements = (await readCounter(shop.managementPort, 'database_statements_total')) - before;
+        statementsPerAnswer.push(statements / result.answers);
+        return expectStatus(result, 409);
+      },
+    },
+    {
+      measure: async () =>
+        expectStatus(
+          await measureLoad(shop.caudal, { connections: READ_CONNECTIONS, nextRequest: reads }, pace),
+          200,
+        ),
+    },
+  ]);
+  return {
+    name: `sold-out answers, ${String(READ_CONNECTIONS)} connections`,
+    referenceName: 'product detail of Caudal',
+    measured,
+    reference,
+    ratios: compareServers(measured, reference),
+    judgedBy: 'processor time',
+    target: TARGET,
+    statements: { perAnswer: median(statementsPerAnswer), max: STATEMENTS_PER_ANSWER_MAX },
+  };
+}
