@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { newId } from '../../src/common/ids.js';
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { CartJanitor } from '../../src/modules/cart/index.js';
+import { CartRepository } from '../../src/modules/cart/index.js';
 import { CatalogWriter } from '../../src/modules/catalog/index.js';
 import { StockService } from '../../src/modules/inventory/index.js';
 import { type ApiAnswer, ApiClient } from '../support/api-client.js';
@@ -234,7 +234,7 @@ describe('the cart', () => {
       expect(tokenOf(again)).not.toBe('');
       expect(tokenOf(again)).not.toBe(first.cart);
 
-      const janitor = app.app.get(CartJanitor, { strict: false });
+      const janitor = app.app.get(CartRepository, { strict: false });
       expect(await janitor.removeExpired(2)).toBe(2);
       expect(await janitor.removeExpired(2)).toBe(1);
       expect(await janitor.removeExpired(2)).toBe(0);

@@ -10,6 +10,6 @@ import { CartService } from './cart.service.js';
   imports: [CatalogModule],
   controllers: [CartController],
   providers: [CartRepository, CartMergeRepository, CartService, CartJanitor],
-  exports: [CartRepository, CartService, CartJanitor],
+  exports: [CartRepository, CartService],
 })
 export class CartModule {}
