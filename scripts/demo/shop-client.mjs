@@ -1,9 +1,12 @@
 // HTTP to the shop on keep-alive connections: a bounded number of sockets, a deadline for every
 // request, and retries only where a retry cannot have a second effect.
 import { Agent, request as httpRequest } from 'node:http';
+import { LOOPBACK_ADDRESS_COUNT, loopbackAddress } from '../load/buyer-address.mjs';
 
 /** More sockets than this only move the queue from here into the server's accept backlog. */
-const SOCKETS_PER_ORIGIN = 256;
+const SOCKETS_MAX = 256;
+/** An agent counts its sockets per address that they start from. */
+const SOCKETS_PER_ADDRESS = process.platform === 'linux' ? SOCKETS_MAX / LOOPBACK_ADDRESS_COUNT : SOCKETS_MAX;
 
 const ATTEMPTS_MAX = 4;
 const RETRY_PAUSE_MS = 150;
@@ -40,7 +43,7 @@ const RETRY_AFTER_MS_MAX = 2_000;
  */
 
 export class ShopClient {
-  #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_PER_ORIGIN, scheduling: 'fifo' });
+  #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_PER_ADDRESS, scheduling: 'fifo' });
   #origins;
   #deadlineMs;
   #turn = 0;
@@ -65,13 +68,16 @@ export class ShopClient {
    */
   send({ method, path, token, clientAddress, headers, body }) {
     const payload = body === undefined ? null : Buffer.from(JSON.stringify(body));
-    const origin = this.#origins[this.#turn++ % this.#origins.length];
+    const turn = this.#turn++;
+    const origin = this.#origins[turn % this.#origins.length];
+    const localAddress = loopbackAddress(Math.floor(turn / this.#origins.length), process.platform);
     return new Promise((resolve) => {
       const request = httpRequest(
         new URL(`/api/v1${path}`, origin),
         {
           method,
           agent: this.#agent,
+          ...(localAddress && { localAddress }),
           signal: AbortSignal.timeout(this.#deadlineMs),
           headers: {
             accept: 'application/json',

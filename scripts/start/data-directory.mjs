@@ -17,6 +17,7 @@ export function layoutOf(dataDir) {
   return {
     root: dataDir,
     lock: join(dataDir, 'lock.json'),
+    runtime: join(dataDir, 'runtime.json'),
     run: join(dataDir, 'run'),
     logs: join(dataDir, 'logs'),
     secrets: join(dataDir, 'secrets'),

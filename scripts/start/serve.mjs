@@ -10,6 +10,7 @@ import { startApplication } from './app-process.mjs';
 import { describeRunning } from './banner.mjs';
 import { claimDataDirectory, layoutOf, releaseDataDirectory } from './data-directory.mjs';
 import { describeLog, followLog } from './log-tail.mjs';
+import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.mjs';
 import { loadSecrets } from './secrets.mjs';
 import { seed } from './seed.mjs';
 import { startServices } from './services.mjs';
@@ -41,6 +42,7 @@ export async function serve(options, steps) {
     while ((await stopRecorded(layout.run, { all: true, log })) > 0);
     for (const endTail of logTails) endTail({ flush: exitCode === 0 });
     await guard.release();
+    removeRuntimeFile(layout);
     releaseDataDirectory(options.dataDir);
     if (exitCode === 0) steps.say('✓ stopped');
     process.exit(exitCode);
@@ -96,6 +98,7 @@ export async function serve(options, steps) {
         fail(new StartError(`${name} has stopped unexpectedly`, { detail: describeLog(lastLogLines()) })),
       );
     }
+    writeRuntimeFile(layout, options, env);
     steps.say(describeRunning(options, { newPassword }));
   } catch (error) {
     await fail(error);

@@ -52,8 +52,7 @@ interface Candidate {
 }
 
 const CREATED = 201;
-/** A new epoch of admission notes can begin between the notes and the transaction; twice is already rare. */
-const ADMISSION_ATTEMPTS = 3;
+const ADMISSION_ATTEMPTS = 4;
 
 /**
  * Decides a batch of orders in one transaction: claims their keys, looks for stored answers, locks the
@@ -92,7 +91,8 @@ export class OrderPlacement {
         if (buyers.length > 0) await this.consistency.recordWrites(buyers);
         return outcomes;
       }
-      if (notedEpoch === null || attempt === ADMISSION_ATTEMPTS - 1) await this.admission.breakEpoch();
+      // A new epoch can begin between the notes and the transaction: noting again is enough then.
+      if (attempt > 1) await this.admission.breakEpoch();
     }
     throw new Error('the epoch of the admission notes does not come to rest');
   }

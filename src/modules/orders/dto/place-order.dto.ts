@@ -7,6 +7,7 @@ import {
   IsDefined,
   IsInt,
   IsISO31661Alpha2,
+  IsObject,
   IsOptional,
   IsString,
   IsUUID,
@@ -55,6 +56,7 @@ export class PlaceOrderDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(LINES_MAX)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => OrderLineRequest)
   lines?: OrderLineRequest[];
@@ -74,6 +76,7 @@ export class PlaceOrderDto {
 
   @ApiProperty({ type: AddressDto })
   @IsDefined()
+  @IsObject()
   @ValidateNested()
   @Type(() => AddressDto)
   shippingAddress!: AddressDto;
