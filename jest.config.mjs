@@ -41,6 +41,8 @@ export default {
   // Every file of the upper tiers starts processes of its own: two at a time suit two cores.
   maxWorkers: 2,
   testTimeout: 60_000,
+  // fetch() keeps idle sockets for seconds after the last test; the services are stopped by then.
+  forceExit: true,
   projects: [
     tier('unit', [
       '<rootDir>/src/**/*.spec.ts',
