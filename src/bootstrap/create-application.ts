@@ -1,7 +1,6 @@
 import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
 import { AppModule } from '../app.module.js';
 import { type Clock, SystemClock } from '../common/clock.js';
 import { Problem } from '../common/problem.js';
@@ -12,6 +11,7 @@ import { Metrics } from '../infrastructure/metrics/index.js';
 import { CrossOriginPolicy } from './http/cross-origin.js';
 import { createFastifyAdapter } from './http/fastify-adapter.js';
 import { HttpObserver } from './http/http-observer.js';
+import { addJsonParser } from './http/json-parser.js';
 import { ProblemFilter, sendProblem } from './http/problem.filter.js';
 import { API_HEADERS } from './http/security-headers.js';
 import { createValidationPipe } from './http/validation.js';
@@ -68,27 +68,4 @@ export async function createApplication(
   await app.init();
   await fastify.ready();
   return app;
-}
-
-/** An escape that is no Unicode text by itself: PostgreSQL's JSON refuses it, and UTF-8 cannot say it. */
-const LONE_SURROGATE =
-  /\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][\da-fA-F]{2})\\u[dD][c-fC-F]/;
-
-function addJsonParser(fastify: FastifyInstance): void {
-  const parseJson = fastify.getDefaultJsonParser('error', 'error');
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const text = body.toString();
-    // Some clients send the header on requests that have no body, such as a cancellation.
-    if (text === '') {
-      done(null, undefined);
-      return;
-    }
-    if (text.includes('\\u0000') || LONE_SURROGATE.test(text)) {
-      const detail = 'The body contains a NUL character or half of a surrogate pair.';
-      done(new Problem('REQUEST_MALFORMED', { detail }), undefined);
-      return;
-    }
-    void parseJson(request, text, done);
-  });
 }
