@@ -6,6 +6,7 @@ import {
   IsArray,
   IsIn,
   IsNotEmpty,
+  IsObject,
   IsString,
   IsUUID,
   Matches,
@@ -61,6 +62,7 @@ export class CreateProductRequest {
   @IsArray()
   @ArrayMaxSize(VARIANTS_PER_PRODUCT_MAX)
   @ArrayUnique((variant: CreateVariantRequest | null) => variant?.sku, { message: 'a sku comes twice' })
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => CreateVariantRequest)
   readonly variants!: CreateVariantRequest[];

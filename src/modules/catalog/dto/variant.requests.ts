@@ -67,6 +67,7 @@ export class CreateVariantRequest {
   @IsArray()
   @ArrayMaxSize(PRICES_PER_VARIANT_MAX)
   @ArrayUnique((price: PriceRequest | null) => price?.currency, { message: 'a currency comes twice' })
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PriceRequest)
   readonly prices!: PriceRequest[];
@@ -94,6 +95,7 @@ export class PatchVariantRequest {
   @IsArray()
   @ArrayMaxSize(PRICES_PER_VARIANT_MAX)
   @ArrayUnique((price: PriceRequest | null) => price?.currency, { message: 'a currency comes twice' })
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PriceRequest)
   readonly prices?: PriceRequest[];
