@@ -191,7 +191,8 @@ export class OrderPaymentService {
     const problem = (refusal: Problem): StoredAnswer => ({
       fingerprint,
       status: refusal.status,
-      body: JSON.stringify(refusal.toDocument()),
+      // The bytes outlive the request that made them, which may be the reconciler's: they name the intent.
+      body: JSON.stringify({ ...refusal.toDocument(), requestId: intent.id }),
     });
     if (outcome.kind === 'declined') {
       await this.intents.transition(transaction, intent.id, 'declined');
