@@ -61,11 +61,15 @@ export class StockService {
     });
   }
 
+  /** @throws Problem VARIANT_NOT_FOUND */
   async listMovements(
     principal: Principal,
     variantId: string,
     page: { beforeId: string | null; limit: number },
   ): Promise<MovementRecord[]> {
-    return this.stock.listMovements(variantId, page, await this.consistency.floorFor(principal.userId));
+    const floor = await this.consistency.floorFor(principal.userId);
+    const movements = await this.stock.listMovements(variantId, page, floor);
+    if (movements.length === 0) await this.get(variantId);
+    return movements;
   }
 }
