@@ -63,5 +63,13 @@ export async function startApp(options: {
   await app.listen(0, '127.0.0.1');
   app.get(ProcessState).markReady();
   const { port } = app.getHttpServer().address() as AddressInfo;
-  return { app, url: `http://127.0.0.1:${String(port)}`, close: () => app.close() };
+  return {
+    app,
+    url: `http://127.0.0.1:${String(port)}`,
+    close: () => {
+      // A keep-alive connection that has not quite become idle would hold the close up for its whole life.
+      app.getHttpServer().closeAllConnections();
+      return app.close();
+    },
+  };
 }
