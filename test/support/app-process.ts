@@ -90,12 +90,12 @@ export class AppProcess {
     return child.exitCode;
   }
 
-  /** The present value of a metric, summed over its labels. */
-  async metric(name: string): Promise<number> {
+  /** The present value of a series, or the sum over all series of a metric; 0 when there is none. */
+  async metric(nameOrSeries: string): Promise<number> {
     const text = await (await fetch(`${this.managementUrl}/metrics`)).text();
     return text
       .split('\n')
-      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      .filter((line) => line.startsWith(`${nameOrSeries} `) || line.startsWith(`${nameOrSeries}{`))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 }

@@ -86,12 +86,11 @@ export class OrderCheckoutService implements OnModuleDestroy {
    */
   async place(principal: Principal, key: string, dto: PlaceOrderDto): Promise<CheckoutAnswer> {
     const request = await this.prepare(principal, key, dto);
-    if (await this.isKnownSoldOut(request)) {
+    const soldOut = request.lines.filter(({ variantId }) => this.hints.isSoldOut(variantId));
+    if (soldOut.length > 0 && (await this.admission.isKnownNew(request.scope.digest))) {
       this.outcomes.inc({ outcome: 'sold-out-hint' });
       throw outOfStock(
-        request.lines
-          .filter(({ variantId }) => this.hints.isSoldOut(variantId))
-          .map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
+        soldOut.map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
       );
     }
     const outcome = await this.decide(request);
@@ -132,13 +131,6 @@ export class OrderCheckoutService implements OnModuleDestroy {
       cart: cart === null ? null : { id: cart.id, version: cart.version },
       shippingAddressCiphertext: this.encryption.encrypt(address, addressContext(userId)),
     };
-  }
-
-  private async isKnownSoldOut({ lines, scope }: PlacementRequest): Promise<boolean> {
-    return (
-      lines.some(({ variantId }) => this.hints.isSoldOut(variantId)) &&
-      (await this.admission.isKnownNew(scope.digest))
-    );
   }
 
   /** Waits, within the order's own deadline, while the same key is being decided elsewhere. */
