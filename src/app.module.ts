@@ -54,7 +54,7 @@ export class AppModule {
       ],
       // In this order: the limit by address before any work on the token.
       providers: [
-        { provide: APP_GUARD, useClass: HttpThrottlerGuard },
+        { provide: APP_GUARD, useExisting: HttpThrottlerGuard },
         { provide: APP_GUARD, useClass: AccessGuard },
       ],
     };

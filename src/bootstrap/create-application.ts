@@ -5,7 +5,9 @@ import { AppModule } from '../app.module.js';
 import { type Clock, SystemClock } from '../common/clock.js';
 import { Problem } from '../common/problem.js';
 import type { AppConfig } from '../config/index.js';
+import { ReadyAnswers } from '../core/answer-cache/index.js';
 import { ProcessState } from '../core/health/index.js';
+import { HttpThrottlerGuard } from '../core/rate-limiter/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
 import { CrossOriginPolicy } from './http/cross-origin.js';
@@ -13,6 +15,7 @@ import { createFastifyAdapter } from './http/fastify-adapter.js';
 import { HttpObserver } from './http/http-observer.js';
 import { addJsonParser } from './http/json-parser.js';
 import { ProblemFilter, sendProblem } from './http/problem.filter.js';
+import { serveReadyRoutes } from './http/ready-routes.js';
 import { API_HEADERS } from './http/security-headers.js';
 import { createValidationPipe } from './http/validation.js';
 import { serveOpenApi } from './openapi.js';
@@ -59,6 +62,7 @@ export async function createApplication(
   });
 
   await fastify.register(cookie);
+  serveReadyRoutes(fastify, app.get(ReadyAnswers), app.get(HttpThrottlerGuard));
   app.setGlobalPrefix(API_PREFIX, {
     exclude: ['health', 'health/live', 'health/ready', '.well-known/jwks.json'],
   });

@@ -8,10 +8,12 @@ import { EventStream } from '../events/index.js';
 import { AnswerCache } from './answer-cache.js';
 import { AnswerCacheMetrics } from './answer-cache.metrics.js';
 import { RedisAnswerStore } from './answer-store.js';
+import { ReadyAnswers } from './ready-answers.js';
 
 @Global()
 @Module({
   providers: [
+    ReadyAnswers,
     {
       provide: AnswerCache,
       inject: [AppConfig, Clock, RedisService, EventStream, OptimizedPrismaService, Metrics],
@@ -39,6 +41,6 @@ import { RedisAnswerStore } from './answer-store.js';
       },
     },
   ],
-  exports: [AnswerCache],
+  exports: [AnswerCache, ReadyAnswers],
 })
 export class AnswerCacheModule {}

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { Problem } from '../../common/problem.js';
 import type { Clock } from '../../common/clock.js';
 import type { WalPosition } from '../../infrastructure/database/prisma/index.js';
-import { type Answer, makeAnswer } from './answer.js';
+import { type Answer, makeAnswer, type Representation } from './answer.js';
 import type { AnswerCacheMetrics } from './answer-cache.metrics.js';
 import type { AnswerStore, StoredAnswer } from './answer-store.js';
 import { InvalidationLog } from './invalidation-log.js';
@@ -55,7 +55,7 @@ const DEGRADED_FRESH_MS = 1000;
 const TAGS_MAX = 100_000;
 const TRACKING_RETRY_MS = 1000;
 const JITTER = 0.1;
-/** Beside its bodies an entry costs objects, headers and map cells, measured on the heap. */
+/** What an entry costs beside its bodies: objects, headers, map cells, and a short body's second form. */
 const ENTRY_OVERHEAD_BYTES = 2048;
 const TAG_OVERHEAD_BYTES = 64;
 
@@ -105,24 +105,16 @@ export class AnswerCache {
    * @throws Problem when the answer is a refusal, and whatever the fill throws when there is no answer.
    */
   get(key: string, fill: Fill): Answer | Promise<Answer> {
-    const entry = this.entries.get(key);
-    if (entry !== undefined) {
-      const nowMs = this.options.clock.monotonicMs();
-      if (this.isFresh(entry, nowMs)) {
-        this.options.metrics.countMemoryHit();
-        return contentOf(entry);
-      }
-      if (this.mayServeStale(entry, nowMs)) {
-        if (nowMs - entry.refilledAtMs >= REFILL_INTERVAL_MS) {
-          entry.refilledAtMs = nowMs;
-          // A failed refill leaves the entry as it is; the next caller tries again.
-          this.flightOf(key, fill).catch(() => undefined);
-        }
-        this.options.metrics.countStaleServed();
-        return contentOf(entry);
-      }
-    }
-    return this.load(key, fill);
+    const content = this.inMemory(key, fill);
+    if (content === null) return this.load(key, fill);
+    if (content instanceof Problem) throw content;
+    return content;
+  }
+
+  /** The answer when it is in memory and may be sent; null otherwise, also for a refusal. Never throws. */
+  getReady(key: string, fill: Fill): Answer | null {
+    const content = this.inMemory(key, fill);
+    return content instanceof Problem ? null : content;
   }
 
   /** What depends on one of the tags and was read before the position is not true any more. */
@@ -130,6 +122,24 @@ export class AnswerCache {
     // One further than the event: a read on the writer can report the very position at which a commit is
     // durable and not yet visible. The relay's own writes move the log past it at once.
     for (const tag of tags) this.log.record(tag, position + 1n);
+  }
+
+  private inMemory(key: string, fill: Fill): Answer | Problem | null {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return null;
+    const nowMs = this.options.clock.monotonicMs();
+    if (this.isFresh(entry, nowMs)) {
+      this.options.metrics.countMemoryHit();
+      return entry.content;
+    }
+    if (!this.mayServeStale(entry, nowMs)) return null;
+    if (nowMs - entry.refilledAtMs >= REFILL_INTERVAL_MS) {
+      entry.refilledAtMs = nowMs;
+      // A failed refill leaves the entry as it is; the next caller tries again.
+      this.flightOf(key, fill).catch(() => undefined);
+    }
+    this.options.metrics.countStaleServed();
+    return entry.content;
   }
 
   private isFresh(entry: Entry, nowMs: number): boolean {
@@ -290,6 +300,12 @@ function contentOf({ content }: Entry): Answer {
 
 function sizeOf(key: string, { content, tags }: StoredAnswer): number {
   const bodies =
-    content instanceof Problem ? 0 : content.identity.body.length + (content.gzip?.body.length ?? 0);
+    content instanceof Problem
+      ? 0
+      : bytesOf(content.identity) + (content.gzip === null ? 0 : bytesOf(content.gzip));
   return bodies + 2 * key.length + tags.length * TAG_OVERHEAD_BYTES + ENTRY_OVERHEAD_BYTES;
+}
+
+function bytesOf({ body, payload }: Representation): number {
+  return body.length + (typeof payload === 'string' ? payload.length : 0);
 }

@@ -5,6 +5,8 @@ import { gzip } from 'node:zlib';
 /** One way to send an answer: its bytes and the headers that describe them, ready to be written. */
 export interface Representation {
   readonly body: Buffer;
+  /** What is given to the socket. */
+  readonly payload: string | Buffer;
   /** Strong: two representations have the same one only if they are the same bytes. */
   readonly etag: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -22,6 +24,12 @@ const COMPRESSION_BYTES_MIN = 1024;
 /** A compressed body that is hardly smaller costs the client more than it saves. */
 const COMPRESSION_RATIO_MAX = 0.9;
 
+/**
+ * Node writes a short text and its head as one string, and a buffer behind its head as a gathered write,
+ * which costs a tenth of a small answer's time; from some 8 KiB on there is no difference.
+ */
+const TEXT_BYTES_MAX = 8192;
+
 const compress = promisify(gzip);
 
 export async function makeAnswer(json: string): Promise<Answer> {
@@ -37,15 +45,21 @@ export async function makeAnswer(json: string): Promise<Answer> {
 export function assembleAnswer(body: Buffer, compressed: Buffer | null): Answer {
   const digest = createHash('sha256').update(body).digest('base64url').slice(0, 22);
   return {
-    identity: represent(body, `"${digest}"`, {}),
+    identity: represent(body, `"${digest}"`, {}, body.length <= TEXT_BYTES_MAX ? body.toString() : body),
     gzip:
       compressed === null ? null : represent(compressed, `"${digest}-gzip"`, { 'content-encoding': 'gzip' }),
   };
 }
 
-function represent(body: Buffer, etag: string, headers: Record<string, string>): Representation {
+function represent(
+  body: Buffer,
+  etag: string,
+  headers: Record<string, string>,
+  payload: string | Buffer = body,
+): Representation {
   return {
     body,
+    payload,
     etag,
     headers: {
       ...validatorHeaders(etag),

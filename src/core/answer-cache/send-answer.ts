@@ -16,5 +16,5 @@ export function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer:
       return;
     }
   }
-  void reply.headers(chosen.headers).send(chosen.body);
+  void reply.headers(chosen.headers).send(chosen.payload);
 }

@@ -3,6 +3,7 @@ import { type Resolvable, ThrottlerGuard } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIPv6 } from 'node:net';
 import { Problem } from '../../common/problem.js';
+import { isImmediate } from './in-memory-throttler-storage.js';
 
 export type RateLimitClass = 'default' | 'auth';
 
@@ -16,7 +17,6 @@ interface Policy {
   readonly name: RateLimitClass;
   readonly limit: number;
   readonly ttlMs: number;
-  readonly blockMs: number;
   readonly throttler: string;
   readonly field: string;
 }
@@ -38,14 +38,32 @@ export class HttpThrottlerGuard extends ThrottlerGuard {
     return this.limit(policy, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
+  /**
+   * Whether the request is within the limit of the route that `handler` answers, decided and counted
+   * at once. False means: not counted, ask the guard; also while the route has not been asked for yet.
+   */
+  admitsNow(handler: object, request: FastifyRequest, reply: FastifyReply): boolean {
+    const known = this.policies.get(handler);
+    if (known === undefined) return false;
+    const { policy } = known;
+    if (policy === null) return true;
+    if (!isImmediate(this.storageService)) return false;
+    const record = this.storageService.incrementNow(keyOf(policy, request), policy.ttlMs, policy.limit);
+    if (record.isBlocked) return false;
+    writeFields(policy, record, reply);
+    return true;
+  }
+
   private async limit(policy: Policy, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
-    const { name, limit, ttlMs, blockMs } = policy;
-    // The storage is private to the product: a readable key needs no hash.
-    const key = `${name}:${clientNetwork(request.ip)}`;
-    const record = await this.storageService.increment(key, ttlMs, limit, blockMs, policy.throttler);
-    const remaining = Math.max(0, limit - record.totalHits);
-    reply.header('ratelimit-policy', policy.field);
-    reply.header('ratelimit', `"${name}";r=${String(remaining)};t=${String(record.timeToExpire)}`);
+    const { limit, ttlMs, throttler } = policy;
+    const record = await this.storageService.increment(
+      keyOf(policy, request),
+      ttlMs,
+      limit,
+      ttlMs,
+      throttler,
+    );
+    writeFields(policy, record, reply);
     if (record.isBlocked) throw new Problem('RATE_LIMITED', { retryAfterSeconds: record.timeToBlockExpire });
     return true;
   }
@@ -70,7 +88,6 @@ export class HttpThrottlerGuard extends ThrottlerGuard {
         name,
         limit,
         ttlMs,
-        blockMs: ttlMs,
         throttler: throttler.name ?? 'default',
         field: `"${name}";q=${String(limit)};w=${String(ttlMs / 1000)}`,
       };
@@ -82,6 +99,23 @@ export class HttpThrottlerGuard extends ThrottlerGuard {
 }
 
 const ALLOWED = Promise.resolve(true);
+
+/** The storage is private to the product: a readable key needs no hash. */
+function keyOf({ name }: Policy, request: FastifyRequest): string {
+  return `${name}:${clientNetwork(request.ip)}`;
+}
+
+function writeFields(
+  { name, limit, field }: Policy,
+  { totalHits, timeToExpire }: { readonly totalHits: number; readonly timeToExpire: number },
+  reply: FastifyReply,
+): void {
+  reply.header('ratelimit-policy', field);
+  reply.header(
+    'ratelimit',
+    `"${name}";r=${String(Math.max(0, limit - totalHits))};t=${String(timeToExpire)}`,
+  );
+}
 
 /** Limits depend on the route and on nothing else of the request. */
 function resolve(value: Resolvable<number>, context: ExecutionContext): number {

@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
-import { RATE_LIMIT_CLASS, type RateLimitClass } from './http-throttler.guard.js';
+import { HttpThrottlerGuard, RATE_LIMIT_CLASS, type RateLimitClass } from './http-throttler.guard.js';
 import { InMemoryThrottlerStorage } from './in-memory-throttler-storage.js';
 
 const WINDOW_MS = 60_000;
@@ -32,6 +32,7 @@ const WINDOW_MS = 60_000;
       }),
     }),
   ],
-  exports: [ThrottlerModule],
+  providers: [HttpThrottlerGuard],
+  exports: [ThrottlerModule, HttpThrottlerGuard],
 })
 export class RateLimiterModule {}

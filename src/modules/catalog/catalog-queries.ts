@@ -68,6 +68,15 @@ export class CatalogQueries {
     this.defaultCurrency = config.env.DEFAULT_CURRENCY;
   }
 
+  /** The query when its spelling was read before. */
+  findProductList(queryString: string): ProductListQuery | undefined {
+    return this.productLists.get(queryString);
+  }
+
+  findProduct(queryString: string): ProductQuery | undefined {
+    return this.products.get(queryString);
+  }
+
   /** @throws Problem VALIDATION_FAILED or CURSOR_INVALID, like the other two. */
   productList(queryString: string): ProductListQuery {
     return remember(this.productLists, queryString, () => this.readProductList(queryString));

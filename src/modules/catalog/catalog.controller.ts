@@ -1,9 +1,10 @@
-import { Controller, Get, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiParam,
   ApiQuery,
   ApiResponse,
   ApiTags,
@@ -11,7 +12,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PRICE_AMOUNT_MINOR_MAX } from '../../common/money.js';
 import { Anonymous } from '../../core/access-control/index.js';
-import { type Answer, sendAnswer } from '../../core/answer-cache/index.js';
+import { type Answer, ReadyAnswers, ReadyRoute, sendAnswer } from '../../core/answer-cache/index.js';
 import {
   CATEGORIES_LIMIT_DEFAULT,
   CATEGORIES_LIMIT_MAX,
@@ -41,7 +42,17 @@ const MINOR_UNITS = { type: 'integer' as const, minimum: 0, maximum: PRICE_AMOUN
 @Anonymous()
 @Controller()
 export class CatalogController {
-  constructor(private readonly catalog: CatalogService) {}
+  constructor(
+    private readonly catalog: CatalogService,
+    ready: ReadyAnswers,
+  ) {
+    ready.register('product-list', CatalogController, 'listProducts', (request) =>
+      catalog.readyProducts(queryStringOf(request)),
+    );
+    ready.register('product', CatalogController, 'getProduct', (request) =>
+      catalog.readyProduct(nameOf(request), queryStringOf(request)),
+    );
+  }
 
   @Get('categories')
   @ApiOperation({ summary: 'The category tree, parents before their children' })
@@ -59,6 +70,7 @@ export class CatalogController {
   }
 
   @Get('products')
+  @ReadyRoute('product-list')
   @ApiOperation({ summary: 'Products on sale in a currency, by pages' })
   @ApiQuery({
     name: 'category',
@@ -103,19 +115,17 @@ export class CatalogController {
   }
 
   @Get('products/:idOrSlug')
+  @ReadyRoute('product')
   @ApiOperation({ summary: 'One product; variants that are not sold in the currency have no price' })
+  @ApiParam({ name: 'idOrSlug', schema: { type: 'string' } })
   @ApiQuery(CURRENCY)
   @ApiOkResponse({ type: ProductResponse })
   @ApiResponse(NOT_MODIFIED)
   @ApiBadRequestResponse({ description: 'VALIDATION_FAILED' })
   @ApiNotFoundResponse({ description: 'PRODUCT_NOT_FOUND' })
   @ApiResponse(NOT_SOLD)
-  getProduct(
-    @Param('idOrSlug') idOrSlug: string,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ): void | Promise<void> {
-    return respond(request, reply, this.catalog.getProduct(idOrSlug, queryStringOf(request)));
+  getProduct(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void | Promise<void> {
+    return respond(request, reply, this.catalog.getProduct(nameOf(request), queryStringOf(request)));
   }
 }
 
@@ -132,6 +142,10 @@ function respond(
   return answer.then((made) => {
     sendAnswer(request, reply, made);
   });
+}
+
+function nameOf({ params }: FastifyRequest): string {
+  return (params as { readonly idOrSlug: string }).idOrSlug;
 }
 
 function queryStringOf({ raw }: FastifyRequest): string {

@@ -47,6 +47,22 @@ export class CatalogService {
     return this.cache.get(`${key} ${name}`, (floor) => this.readProduct(name, currency, floor));
   }
 
+  /** What {@link listProducts} would answer, when it is in memory. */
+  readyProducts(queryString: string): Answer | null {
+    const query = this.queries.findProductList(queryString);
+    if (query === undefined) return null;
+    return this.cache.getReady(query.key, (floor) => this.readProductList(query, floor));
+  }
+
+  /** What {@link getProduct} would answer, when it is in memory. */
+  readyProduct(idOrSlug: string, queryString: string): Answer | null {
+    const query = this.queries.findProduct(queryString);
+    if (query === undefined) return null;
+    return this.cache.getReady(`${query.key} ${idOrSlug}`, (floor) =>
+      this.readProduct(idOrSlug, query.currency, floor),
+    );
+  }
+
   listCategories(queryString: string): Answer | Promise<Answer> {
     const query = this.queries.categoryList(queryString);
     return this.cache.get(query.key, (floor) => this.readCategoryList(query, floor));
