@@ -1,8 +1,9 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
 import { Metrics } from '../metrics/index.js';
+import { DeadlineRedis, type DeadlineRedisOptions } from './deadline-redis.js';
 
 export const REDIS_ROLES = ['main', 'rateLimit', 'sessions', 'cache'] as const;
 export type RedisRole = (typeof REDIS_ROLES)[number];
@@ -97,9 +98,8 @@ export class RedisService implements OnApplicationShutdown {
   }
 
   private connect(url: string, role: RedisRole, commandTimeoutMs: number): Redis {
-    const options: RedisOptions = {
+    const options: DeadlineRedisOptions = {
       connectTimeout: 1000,
-      commandTimeout: commandTimeoutMs,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
@@ -109,7 +109,7 @@ export class RedisService implements OnApplicationShutdown {
       // A replica that was the master answers READONLY until the client reconnects to the new one.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     };
-    const client = new Redis(url, options);
+    const client = new DeadlineRedis(url, options, commandTimeoutMs);
     let down = false;
     client.on('error', (error: Error) => {
       if (!down)

@@ -93,7 +93,10 @@ export class OrderCheckoutService implements OnModuleDestroy {
         soldOut.map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
       );
     }
-    const outcome = await this.decide(request);
+    const outcome = await this.decide({
+      ...request,
+      shippingAddressCiphertext: this.encryptAddress(principal, dto),
+    });
     this.outcomes.inc({ outcome: outcome.kind });
     switch (outcome.kind) {
       case 'answered':
@@ -117,19 +120,26 @@ export class OrderCheckoutService implements OnModuleDestroy {
     await this.committer.whenIdle();
   }
 
-  private async prepare(principal: Principal, key: string, dto: PlaceOrderDto): Promise<PlacementRequest> {
+  private encryptAddress({ userId }: Principal, { shippingAddress }: PlaceOrderDto): Buffer {
+    return this.encryption.encrypt(JSON.stringify(shippingAddress), addressContext(userId));
+  }
+
+  /** Everything but the address, whose encryption is only worth its time for an order that may be placed. */
+  private async prepare(
+    principal: Principal,
+    key: string,
+    dto: PlaceOrderDto,
+  ): Promise<Omit<PlacementRequest, 'shippingAddressCiphertext'>> {
     const { userId } = principal;
     const currency = dto.currency ?? this.config.env.DEFAULT_CURRENCY;
-    const address = JSON.stringify(dto.shippingAddress);
     const cart = dto.cartId === undefined ? null : await this.carts.getForOrder(dto.cartId, principal);
     return {
       scope: new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key),
-      fingerprint: fingerprintOf([dto.lines ?? null, dto.cartId ?? null, currency, address]),
+      fingerprint: fingerprintOf([dto.lines ?? null, dto.cartId ?? null, currency, dto.shippingAddress]),
       userId,
       currency,
       lines: mergeLines(cart?.lines ?? dto.lines ?? []),
       cart: cart === null ? null : { id: cart.id, version: cart.version },
-      shippingAddressCiphertext: this.encryption.encrypt(address, addressContext(userId)),
     };
   }
 
