@@ -9,8 +9,8 @@ const PROJECT = new URL('../', import.meta.url);
 /**
  * @typedef {object} Setting What the validator of one environment variable says of itself.
  * @property {string} [desc]
- * @property {unknown} [default] Missing: the setting is required.
- * @property {readonly unknown[]} [choices]
+ * @property {string | number | boolean | readonly string[]} [default] Missing: the setting is required.
+ * @property {readonly string[]} [choices]
  * @property {(input: string) => unknown} _parse
  */
 
@@ -60,8 +60,7 @@ export function renderConfiguration(environment) {
 
 /** @param {Setting} setting */
 function describeValues(setting) {
-  if (setting.choices !== undefined)
-    return setting.choices.map((choice) => `\`${String(choice)}\``).join(', ');
+  if (setting.choices !== undefined) return setting.choices.map((choice) => `\`${choice}\``).join(', ');
   if (typeof setting.default === 'boolean') return '`true`, `false`';
   if (Array.isArray(setting.default)) return 'comma-separated list';
   try {
@@ -100,10 +99,14 @@ function renderTable(head, body) {
 
 async function main() {
   // Node runs these two files as they are: they use no syntax that has to be compiled.
-  const load = async (/** @type {string} */ path) =>
-    /** @type {Record<string, any>} */ (await import(new URL(path, PROJECT).href));
-  const { ERROR_CODES } = await load('src/common/error-codes.ts');
-  const { ENVIRONMENT } = await load('src/config/environment.ts');
+  /** @type {(path: string) => Promise<unknown>} */
+  const load = (path) => import(new URL(path, PROJECT).href);
+  const { ERROR_CODES } = /** @type {{ ERROR_CODES: Parameters<typeof renderErrors>[0] }} */ (
+    await load('src/common/error-codes.ts')
+  );
+  const { ENVIRONMENT } = /** @type {{ ENVIRONMENT: Parameters<typeof renderConfiguration>[0] }} */ (
+    await load('src/config/environment.ts')
+  );
   await writeFile(new URL('docs/errors.md', PROJECT), renderErrors(ERROR_CODES));
   await writeFile(new URL('docs/configuration.md', PROJECT), renderConfiguration(ENVIRONMENT));
   process.stdout.write(`✓ wrote docs/errors.md and docs/configuration.md in ${fileURLToPath(PROJECT)}\n`);
