@@ -65,6 +65,11 @@ export class Shop {
       currency,
       priceMinor,
     ]);
+    await this.pool.query(
+      `INSERT INTO product_price_ranges (product_id, currency, min_amount_minor, max_amount_minor)
+       VALUES ($1, $2, $3, $3)`,
+      [productId, currency, priceMinor],
+    );
     await this.pool.query('INSERT INTO stock_items (variant_id, on_hand) VALUES ($1, $2)', [
       variantId,
       onHand,

@@ -1,0 +1,341 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { findFreePort } from '../../scripts/services/ports.mjs';
+import { newId } from '../../src/common/ids.js';
+import { ApiClient } from '../support/api-client.js';
+import { testEnvironment } from '../support/app-harness.js';
+import { AppProcess } from '../support/app-process.js';
+import { startTestServices, type TestServices } from '../support/services/index.js';
+import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
+import { waitFor } from '../support/wait-for.js';
+
+const ENTRY = join(import.meta.dirname, '../../dist/main.js');
+const CONNECTIONS = 32;
+
+const failure = (what: string, status: number, text: string) =>
+  `${what}: ${String(status)} ${String((JSON.parse(text) as { code?: string }).code)}`;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly closes: boolean;
+}
+
+/** One client of a balancer: a single keep-alive connection, and another process to turn to. */
+class KeepAliveClient {
+  private agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  constructor(private readonly targets: string[]) {}
+
+  /**
+   * Goes to the next process when it was told to close its connection, or when a new one is refused;
+   * whatever else happens to a request has failed it.
+   */
+  async send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer> {
+    for (;;) {
+      try {
+        const answer = await this.attempt(method, path, headers, body);
+        if (answer.closes) this.turn();
+        return answer;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' || this.targets.length < 2) throw error;
+        this.turn();
+      }
+    }
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private turn(): void {
+    if (this.targets.length > 1) this.targets.shift();
+    this.agent.destroy();
+    this.agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  }
+
+  private attempt(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: string,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const url = new URL(path, this.targets[0]);
+      const request = httpRequest(
+        url,
+        { method, headers, agent: this.agent },
+        (response: IncomingMessage) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.once('error', reject);
+          response.once('end', () => {
+            resolve({
+              status: response.statusCode ?? 0,
+              text: Buffer.concat(chunks).toString(),
+              closes: response.headers.connection === 'close',
+            });
+          });
+        },
+      );
+      request.once('error', reject);
+      request.end(body);
+    });
+  }
+}
+
+/** A catalogue without a price has nothing to list. */
+async function stockTheShop(shop: Shop, services: TestServices): Promise<void> {
+  await shop.createVariant(1);
+  await services.waitForReplica();
+}
+
+describe('a process that is told to stop', () => {
+  let services: TestServices;
+  let shop: Shop;
+  let buyer: Buyer;
+  let environment: Record<string, string>;
+  const started: AppProcess[] = [];
+  const start = async (env: Record<string, string> = {}) => {
+    const process = await AppProcess.start({ ...environment, SHUTDOWN_DEADLINE_MS: '8000', ...env });
+    started.push(process);
+    return process;
+  };
+  const readiness = async ({ managementUrl }: AppProcess) =>
+    (await fetch(`${managementUrl}/health/ready`)).status;
+  const orderOf = (variantId: string) => ({
+    token: buyer.token,
+    key: newId(),
+    body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
+  });
+
+  beforeAll(async () => {
+    services = await startTestServices();
+    environment = testEnvironment(services);
+    shop = new Shop(services.databaseUrl);
+    buyer = await shop.createBuyer();
+    await stockTheShop(shop, services);
+  });
+
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((each) => each.stop('SIGKILL')));
+  });
+
+  afterAll(async () => {
+    await shop.close();
+    await services.close();
+  });
+
+  it('under load on keep-alive connections fails no request, loses no order and exits with 0', async () => {
+    const [leaving, staying] = [await start(), await start()];
+    const variantId = await shop.createVariant(1_000_000);
+    const failures: string[] = [];
+    const placed: string[] = [];
+    let answered = 0;
+    let isOver = false;
+
+    const work = async (): Promise<void> => {
+      const client = new KeepAliveClient([leaving.url, staying.url]);
+      const authorization = `Bearer ${buyer.token}`;
+      for (let turn = 0; !isOver; turn += 1) {
+        try {
+          if (turn % 2 === 0) {
+            const { status, text } = await client.send(
+              'POST',
+              '/api/v1/orders',
+              { authorization, 'idempotency-key': newId(), 'content-type': 'application/json' },
+              JSON.stringify(orderOf(variantId).body),
+            );
+            if (status === 201) placed.push((JSON.parse(text) as { id: string }).id);
+            else failures.push(failure('order', status, text));
+          } else {
+            const { status, text } = await client.send('GET', '/api/v1/products', {});
+            if (status !== 200) failures.push(failure('products', status, text));
+          }
+          answered += 1;
+        } catch (error) {
+          failures.push(String(error));
+        }
+      }
+      client.close();
+    };
+    const load = Promise.all(Array.from({ length: CONNECTIONS }, work));
+
+    try {
+      await waitFor('the load to be on', () => answered > 500);
+      const exit = leaving.stop();
+      await waitFor(
+        'the readiness to be off',
+        async () => {
+          const answer = await fetch(`${leaving.managementUrl}/health/ready`).catch(() => null);
+          return answer === null || answer.status === 503;
+        },
+        1000,
+      );
+      expect(await exit).toBe(0);
+      const atExit = answered;
+      await waitFor('the other process to carry the load', () => answered > atExit + 200);
+    } finally {
+      isOver = true;
+      await load;
+    }
+
+    expect([...new Set(failures)]).toEqual([]);
+    const rows = await shop.rows<{ id: string }>('SELECT id FROM orders WHERE id = ANY ($1::uuid[])', [
+      placed,
+    ]);
+    expect(rows.length).toBe(placed.length);
+    expect((await shop.stockOf(variantId)).reserved).toBe(placed.length);
+    expect(await staying.stop()).toBe(0);
+  });
+
+  it('answers for SHUTDOWN_DELAY_MS while its readiness is off, on new connections as well', async () => {
+    const process = await start({ SHUTDOWN_DELAY_MS: '500' });
+    expect(await readiness(process)).toBe(200);
+    const signalledMs = performance.now();
+    const exit = process.stop();
+    await waitFor('the readiness to be off', async () => (await readiness(process)) === 503, 400);
+    const { status, headers } = await new ApiClient(process.url).get('/api/v1/products');
+    expect([status, headers.get('connection')]).toEqual([200, 'close']);
+    expect((await fetch(`${process.url}/health/ready`)).status).toBe(503);
+    expect((await fetch(`${process.url}/health/live`)).status).toBe(200);
+    expect(await exit).toBe(0);
+    expect(performance.now() - signalledMs).toBeGreaterThanOrEqual(500);
+  });
+
+  it('finishes the order that the database still decides about', async () => {
+    const process = await start();
+    const variantId = await shop.createVariant(5);
+    const holder = await shop.pool.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+      const order = new ApiClient(process.url).post('/api/v1/orders', orderOf(variantId));
+      await waitFor('the order to wait for the lock', async () => {
+        const [row] = await shop.rows<{ waiting: number }>(
+          "SELECT count(*)::integer AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        );
+        return row !== undefined && row.waiting > 0;
+      });
+      const exit = process.stop();
+      await waitFor('the readiness to be off', async () => (await readiness(process)) === 503);
+      await holder.query('COMMIT');
+      expect((await order).status).toBe(201);
+      expect(await exit).toBe(0);
+    } finally {
+      holder.release(true);
+    }
+    expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 1 });
+  });
+
+  it('is not held up by connections that are idle', async () => {
+    const process = await start();
+    const clients = Array.from({ length: 8 }, () => new KeepAliveClient([process.url]));
+    for (const client of clients) {
+      const { status, closes } = await client.send('GET', '/api/v1/products', {});
+      expect([status, closes]).toEqual([200, false]);
+    }
+    const signalledMs = performance.now();
+    expect(await process.stop()).toBe(0);
+    expect(performance.now() - signalledMs).toBeLessThan(8000);
+    for (const client of clients) client.close();
+  });
+
+  it('exits with 0 when it is a worker', async () => {
+    const worker = await start({ ROLE: 'worker' });
+    expect(await worker.stop()).toBe(0);
+  });
+
+  it('exits with 0 when it is told twice, or by Ctrl-C', async () => {
+    const process = await start();
+    process.signal('SIGTERM');
+    expect(await process.stop('SIGINT')).toBe(0);
+  });
+});
+
+describe('a process that starts', () => {
+  let services: TestServices;
+
+  beforeAll(async () => {
+    services = await startTestServices();
+  });
+
+  afterAll(async () => {
+    await services.close();
+  });
+
+  /** Runs the built application until it ends by itself. */
+  async function run(env: Record<string, string>): Promise<{ code: number | null; errors: string }> {
+    const child = spawn(process.execPath, [ENTRY], {
+      env: { PATH: process.env['PATH'], ...testEnvironment(services), HOST: '127.0.0.1', ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    await once(child, 'close');
+    return { code: child.exitCode, errors };
+  }
+
+  it.each(['127.0.0.1', 'localhost'])(
+    'without PostgreSQL on %s gives up at its deadline with one clear line',
+    async (host) => {
+      const nobody = String(await findFreePort());
+      const startedMs = performance.now();
+      const { code, errors } = await run({
+        DATABASE_URL: `postgresql://caudal:secret@${host}:${nobody}/caudal`,
+        DATABASE_REPLICA_URLS: '',
+        STARTUP_DEADLINE_MS: '1000',
+      });
+      expect(code).toBe(1);
+      expect(errors).toMatch(/^caudal: PostgreSQL did not answer within 1 s: .*ECONNREFUSED.*\n$/);
+      expect(errors).not.toContain('secret');
+      expect(performance.now() - startedMs).toBeGreaterThanOrEqual(1000);
+    },
+  );
+
+  it('with settings that cannot be used names each of them on a line', async () => {
+    const { code, errors } = await run({ PORT: 'abc', ROLE: 'boss', ORDER_LINES_MAX: '0' });
+    expect(code).toBe(1);
+    expect(
+      errors
+        .trim()
+        .split('\n')
+        .map((line) => /^caudal: ([A-Z_]+): /.exec(line)?.[1])
+        .sort(),
+    ).toEqual(['ORDER_LINES_MAX', 'PORT', 'ROLE']);
+  });
+
+  it('on a port that is taken says so on one line', async () => {
+    const taken = new URL(services.redis.url).port;
+    const { code, errors } = await run({ PORT: taken, MANAGEMENT_PORT: String(await findFreePort()) });
+    expect(code).toBe(1);
+    expect(errors).toMatch(new RegExp(`^caudal: .*EADDRINUSE.*${taken}\\n$`));
+  });
+
+  it('without Redis warns, serves the catalogue and sells', async () => {
+    const shop = new Shop(services.databaseUrl);
+    await stockTheShop(shop, services);
+    const process = await AppProcess.start({
+      ...testEnvironment(services, { LOG_LEVEL: 'warn' }),
+      REDIS_URL: `redis://127.0.0.1:${String(await findFreePort())}`,
+    });
+    try {
+      const [buyer, variantId] = [await shop.createBuyer(), await shop.createVariant(1)];
+      const api = new ApiClient(process.url);
+      expect((await api.get('/api/v1/products')).status).toBe(200);
+      const order = await api.post('/api/v1/orders', {
+        token: buyer.token,
+        key: newId(),
+        body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
+      });
+      expect(order.status).toBe(201);
+      await waitFor('the warning', () => process.log.includes('Redis is not reachable; running degraded'));
+      expect(await process.stop()).toBe(0);
+    } finally {
+      await process.stop('SIGKILL');
+      await shop.close();
+    }
+  });
+});
