@@ -160,7 +160,7 @@ CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE status =
 CREATE TABLE order_lines (
   order_id uuid NOT NULL REFERENCES orders (id) ON DELETE CASCADE ON UPDATE CASCADE,
   position smallint NOT NULL,
-  variant_id uuid NOT NULL REFERENCES variants (id) ON DELETE RESTRICT ON UPDATE CASCADE,
+  variant_id uuid NOT NULL,
   sku text NOT NULL,
   name text NOT NULL,
   quantity integer NOT NULL,

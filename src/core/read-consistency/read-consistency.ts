@@ -23,26 +23,41 @@ export class ReadConsistency {
     ttl: REMEMBERED_SECONDS * 1000,
   });
 
+  private readonly writers = new Set<string>();
+  private recording: Promise<void> | null = null;
+
   constructor(
     private readonly redis: RedisService,
     private readonly database: OptimizedPrismaService,
   ) {}
 
-  /** Called after the commit of a write and before its answer is sent. One statement, one Redis round trip. */
-  async recordWrites(principalIds: readonly string[]): Promise<void> {
+  /**
+   * Called after the commit of a write and before its answer is sent. Writes that end in the same turn of
+   * the event loop share one statement and one Redis round trip.
+   */
+  recordWrite(principalId: string): Promise<void> {
+    this.writers.add(principalId);
+    this.recording ??= new Promise((resolve, reject) => {
+      setImmediate(() => {
+        this.recording = null;
+        this.record().then(resolve, reject);
+      });
+    });
+    return this.recording;
+  }
+
+  private async record(): Promise<void> {
+    const principalIds = [...this.writers];
+    this.writers.clear();
     const position = await this.database.currentPosition();
     for (const id of principalIds) this.local.set(id, position);
     if (!this.redis.isReady('main')) return;
     const pipeline = this.redis.client('main').pipeline();
-    for (const id of new Set(principalIds)) {
+    for (const id of principalIds) {
       pipeline.set(redisKeys.writePosition(id), position.toString(), 'EX', REMEMBERED_SECONDS);
     }
     // A lost record is no loss of data: readers find Redis away as well and go to the writer.
     await pipeline.exec().catch(() => undefined);
-  }
-
-  recordWrite(principalId: string): Promise<void> {
-    return this.recordWrites([principalId]);
   }
 
   /** The floor for reads of what the principal owns. */

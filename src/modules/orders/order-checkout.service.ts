@@ -7,6 +7,7 @@ import { AdmissionLedger } from '../../core/admission/index.js';
 import { FieldEncryption } from '../../core/field-encryption/index.js';
 import { GroupCommitter, GroupDeadlineError, GroupQueueFullError } from '../../core/group-commit/index.js';
 import { fingerprintOf, IdempotencyScope, type StoredAnswer } from '../../core/idempotency/index.js';
+import { ReadConsistency } from '../../core/read-consistency/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { CartService } from '../cart/index.js';
 import { SoldOutHints } from '../inventory/index.js';
@@ -42,6 +43,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
     private readonly hints: SoldOutHints,
     private readonly carts: CartService,
     private readonly encryption: FieldEncryption,
+    private readonly consistency: ReadConsistency,
     placement: OrderPlacement,
     metrics: Metrics,
   ) {
@@ -100,6 +102,8 @@ export class OrderCheckoutService implements OnModuleDestroy {
     this.outcomes.inc({ outcome: outcome.kind });
     switch (outcome.kind) {
       case 'answered':
+        // After the batch, so that the next one does not wait for it.
+        await this.consistency.recordWrite(request.scope.principalId);
         return { ...outcome.answer, isReplay: outcome.isReplay };
       case 'busy':
         throw new Problem('IDEMPOTENCY_KEY_IN_PROGRESS', { retryAfterSeconds: 1 });

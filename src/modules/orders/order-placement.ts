@@ -5,7 +5,6 @@ import { AppConfig } from '../../config/index.js';
 import { AdmissionLedger } from '../../core/admission/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { type IdempotencyScope, IdempotencyStore, type StoredAnswer } from '../../core/idempotency/index.js';
-import { ReadConsistency } from '../../core/read-consistency/index.js';
 import { CartRepository } from '../cart/index.js';
 import {
   allocate,
@@ -67,7 +66,6 @@ export class OrderPlacement {
     private readonly admission: AdmissionLedger,
     private readonly idempotency: IdempotencyStore,
     private readonly outbox: EventOutbox,
-    private readonly consistency: ReadConsistency,
     private readonly carts: CartRepository,
     private readonly stock: StockRepository,
     private readonly hints: SoldOutHints,
@@ -84,13 +82,7 @@ export class OrderPlacement {
         const { mayAdmit, now } = await this.admission.check(transaction, notedEpoch);
         return mayAdmit ? this.decide(transaction, requests, now, startedMs) : null;
       });
-      if (outcomes !== null) {
-        const buyers = requests
-          .filter((_, index) => outcomes[index]?.kind === 'answered')
-          .map(({ userId }) => userId);
-        if (buyers.length > 0) await this.consistency.recordWrites(buyers);
-        return outcomes;
-      }
+      if (outcomes !== null) return outcomes;
       // A new epoch can begin between the notes and the transaction: noting again is enough then.
       if (attempt > 1) await this.admission.breakEpoch();
     }
