@@ -79,8 +79,7 @@ describe('the outside of the API', () => {
       const html = await page.text();
       const scripts = [...html.matchAll(/<script src="([^"]+)"/g)].map(([, source = '']) => source);
       expect(scripts.length).toBeGreaterThan(0);
-      for (const source of scripts)
-        expect((await fetch(new URL(source, page.url))).status).toBe(200);
+      for (const source of scripts) expect((await fetch(new URL(source, page.url))).status).toBe(200);
     });
   });
 

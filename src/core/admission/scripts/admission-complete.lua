@@ -1,12 +1,13 @@
 -- Declares an epoch complete, unless another one has begun since.
 --
--- KEYS[1]  epoch
--- KEYS[2]  complete
+-- KEYS[1]  epoch: the epoch under which admissions are noted
+-- KEYS[2]  complete: `<epoch>@<run id>` once every admitted key of the epoch is noted
 -- ARGV[1]  the epoch
 -- ARGV[2]  run id of the server that the notes were written to
 -- ARGV[3]  life of the declaration in milliseconds
 --
--- Returns 1 when declared, 0 when another epoch has begun. Complexity O(1).
+-- Returns 1 when declared, 0 when another epoch has begun.
+-- Complexity O(1). Every key carries the hash tag {admission}.
 local epoch = ARGV[1]
 local runId = ARGV[2]
 local lifeMs = ARGV[3]
