@@ -387,6 +387,41 @@ describe('the catalogue', () => {
     },
   );
 
+  it('counts what it gives from memory against the limit of the client, and says so', async () => {
+    const limited = await startApp({
+      services,
+      env: { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_PER_MINUTE: '20' },
+    });
+    try {
+      const client = new ApiClient(limited.url);
+      const answers = [];
+      for (let i = 0; i < 25; i += 1) answers.push(await client.get('/api/v1/products/thing-7'));
+      expect(answers.map(({ status }) => status)).toEqual([
+        ...Array<number>(20).fill(200),
+        ...Array<number>(5).fill(429),
+      ]);
+      expect(answers.map(({ headers }) => /r=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1])).toEqual([
+        ...Array.from({ length: 20 }, (_, i) => String(19 - i)),
+        ...Array<string>(5).fill('0'),
+      ]);
+      const [first, second] = answers;
+      for (const answer of [first, second]) {
+        expect(answer?.headers.get('ratelimit-policy')).toBe('"default";q=20;w=60');
+        expect(answer?.headers.get('x-content-type-options')).toBe('nosniff');
+        expect(answer?.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+      }
+      expect(answers.at(-1)?.headers.get('retry-after')).toMatch(/^\d+$/);
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it('answers HEAD with the fields of GET and nothing else', async () => {
+    const get = await api.get('/api/v1/products/thing-7');
+    const head = await api.request('HEAD', '/api/v1/products/thing-7');
+    expect([head.status, head.text, head.headers.get('etag')]).toEqual([200, '', get.headers.get('etag')]);
+  });
+
   describe('administration', () => {
     let token: string;
     const variant = (sku: string) => ({

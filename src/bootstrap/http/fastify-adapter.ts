@@ -14,8 +14,10 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
   const { env } = config;
+  // Settings are read through a proxy; this one is needed for every request.
+  const trustedHops = env.TRUST_PROXY_HOPS;
   return new FastifyAdapter({
-    trustProxy: (_address: string, hop: number) => hop < env.TRUST_PROXY_HOPS,
+    trustProxy: trustedHops > 0 && ((_address: string, hop: number) => hop < trustedHops),
     bodyLimit: env.BODY_LIMIT_BYTES,
     requestTimeout: env.REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

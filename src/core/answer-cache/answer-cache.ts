@@ -47,7 +47,7 @@ export const UNTRACKED_FRESH_MS = 600;
 /** An expired answer that nothing has invalidated may be sent this long while the new one is being made. */
 export const EXPIRED_SERVE_MS = 5000;
 /** When nothing can be read at all, an answer that nothing has invalidated is better than none, for this long. */
-export const STALE_IF_ERROR_MS = 600_000;
+const STALE_IF_ERROR_MS = 600_000;
 /** Refusals are cheap to make again and are asked for by mistake or by attack: they are kept for a short time. */
 export const REFUSAL_TTL_MS = 5000;
 /** An answer from a replica that may lag, because no node that does not lag can be had. */
@@ -93,7 +93,7 @@ export class AnswerCache {
   private readonly flights = new Map<string, Promise<Entry>>();
   private readonly log = new InvalidationLog(TAGS_MAX);
   private trackedInterruptions = -1;
-  private trackingAskedAtMs = -Infinity;
+  private asked = { interruptions: -1, atMs: -Infinity };
 
   constructor(private readonly options: AnswerCacheOptions) {
     this.entries = new LRUCache({ maxSize: options.bytesMax });
@@ -267,9 +267,10 @@ export class AnswerCache {
     const { events } = this.options;
     if (!events.isCurrent) return false;
     if (this.trackedInterruptions === events.interruptions) return true;
-    if (nowMs - this.trackingAskedAtMs >= TRACKING_RETRY_MS) {
-      this.trackingAskedAtMs = nowMs;
-      void this.startTracking(events.interruptions);
+    const { interruptions } = events;
+    if (this.asked.interruptions !== interruptions || nowMs - this.asked.atMs >= TRACKING_RETRY_MS) {
+      this.asked = { interruptions, atMs: nowMs };
+      void this.startTracking(interruptions);
     }
     return false;
   }

@@ -83,7 +83,7 @@ export function optionsFault(options: Readonly<Record<string, string>>): string 
   return null;
 }
 
-export function pricesFault(prices: readonly Money[]): string | null {
+function pricesFault(prices: readonly Money[]): string | null {
   if (prices.length > limits.PRICES_PER_VARIANT_MAX)
     return `more than ${String(limits.PRICES_PER_VARIANT_MAX)} prices`;
   const currencies = new Set(prices.map(({ currency }) => currency));

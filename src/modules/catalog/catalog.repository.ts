@@ -82,15 +82,12 @@ export type ProductLookup =
 export class CatalogRepository {
   constructor(private readonly database: OptimizedPrismaService) {}
 
-  /** One statement, two with a category, one more for an empty page in a foreign currency. */
+  /** One statement, two with a category or a search, one more for an empty page in a foreign currency. */
   async listProducts(query: ProductListQuery, floor: WalPosition | null): Promise<ReadAt<ProductPage>> {
     return this.database.readWithPosition(floor, async (client): Promise<ProductPage> => {
-      let categoryIds: string[] | null = null;
-      if (query.category !== null) {
-        categoryIds = await findSubtree(client, query.category);
-        if (categoryIds.length === 0) return { outcome: 'no-such-category' };
-      }
-      const items = await client.$queryRaw<ListedProduct[]>(pageStatement(query, categoryIds));
+      const { categoryIds, productIds } = await findCandidates(client, query);
+      if (categoryIds?.length === 0) return { outcome: 'no-such-category' };
+      const items = await client.$queryRaw<ListedProduct[]>(pageStatement(query, categoryIds, productIds));
       if (items.length === 0 && !(await isSoldIn(client, query.currency)))
         return { outcome: 'currency-not-supported' };
       return { outcome: 'page', items };
@@ -163,14 +160,44 @@ export class CatalogRepository {
   }
 }
 
-/** The category and everything below it; empty when it does not exist. */
-async function findSubtree(client: PrismaClient, idOrSlug: string): Promise<string[]> {
-  const root = isUuid(idOrSlug)
-    ? Prisma.sql`${idOrSlug}::uuid`
-    : Prisma.sql`(SELECT id FROM categories WHERE slug = ${idOrSlug})`;
-  const rows = await client.$queryRaw<{ id: string }[]>`
-    SELECT id FROM categories WHERE ancestor_ids @> ARRAY[${root}]`;
-  return rows.map(({ id }) => id);
+interface Candidates {
+  /** The category and everything below it; empty when it does not exist, null when none is asked for. */
+  readonly categoryIds: readonly string[] | null;
+  /** Every product that the search finds, null when there is no search or it finds too many to name. */
+  readonly productIds: readonly string[] | null;
+}
+
+/**
+ * Above this many matches a walk along the order of the list meets a page of them soon. Below, it would
+ * read the whole table for a rare word, and the planner cannot tell, because it guesses how often a
+ * prefix occurs: 100,000 products, a word that none has, 70 ms by walking and 1 ms by naming the matches.
+ */
+const NAMED_MATCHES_MAX = 2000;
+
+async function findCandidates(
+  client: PrismaClient,
+  { category, search }: ProductListQuery,
+): Promise<Candidates> {
+  if (category === null && search === null) return { categoryIds: null, productIds: null };
+  const root =
+    category !== null && isUuid(category)
+      ? Prisma.sql`${category}::uuid`
+      : Prisma.sql`(SELECT id FROM categories WHERE slug = ${category})`;
+  const categoryIds =
+    category === null
+      ? Prisma.sql`NULL::uuid[]`
+      : Prisma.sql`ARRAY(SELECT id FROM categories WHERE ancestor_ids @> ARRAY[${root}])`;
+  const productIds =
+    search === null
+      ? Prisma.sql`NULL::uuid[]`
+      : Prisma.sql`ARRAY(SELECT id FROM products WHERE search @@ ${tsquery(search)} LIMIT ${NAMED_MATCHES_MAX + 1})`;
+  const [row] = await client.$queryRaw<Candidates[]>`
+    SELECT ${categoryIds} AS "categoryIds", ${productIds} AS "productIds"`;
+  const found = row?.productIds ?? null;
+  return {
+    categoryIds: row?.categoryIds ?? null,
+    productIds: found === null || found.length > NAMED_MATCHES_MAX ? null : found,
+  };
 }
 
 /** The shop sells in a currency when any product has a price in it. */
@@ -181,7 +208,11 @@ async function isSoldIn(client: PrismaClient, currency: string): Promise<boolean
 }
 
 /** The page is cut out first; variants, prices and stock are only looked up for what is on it. */
-function pageStatement(query: ProductListQuery, categoryIds: readonly string[] | null): Prisma.Sql {
+function pageStatement(
+  query: ProductListQuery,
+  categoryIds: readonly string[] | null,
+  productIds: readonly string[] | null,
+): Prisma.Sql {
   const rank =
     query.sort === 'relevance' && query.search !== null
       ? Prisma.sql`ts_rank(p.search, ${tsquery(query.search)})::float8`
@@ -191,7 +222,10 @@ function pageStatement(query: ProductListQuery, categoryIds: readonly string[] |
     Prisma.sql`p.status = 'active'`,
     Prisma.sql`r.currency = ${query.currency}::char(3)`,
     ...(categoryIds === null ? [] : [Prisma.sql`p.category_id = ANY (${[...categoryIds]}::uuid[])`]),
-    ...(query.search === null ? [] : [Prisma.sql`p.search @@ ${tsquery(query.search)}`]),
+    ...(productIds === null ? [] : [Prisma.sql`p.id = ANY (${[...productIds]}::uuid[])`]),
+    ...(query.search === null || productIds !== null
+      ? []
+      : [Prisma.sql`p.search @@ ${tsquery(query.search)}`]),
     ...priceConditions(query),
     ...(query.inStock === null ? [] : [stockCondition(query.inStock, query.currency)]),
     ...(behind === null ? [] : [behind]),
