@@ -1,59 +1,121 @@
-import { Clock } from '../../common/clock.js';
-import { InMemoryThrottlerStorage } from './in-memory-throttler-storage.js';
+import fc from 'fast-check';
+import { ManualClock } from '../../../test/support/manual-clock.js';
+import { InMemoryThrottlerStorage, isImmediate } from './in-memory-throttler-storage.js';
 
 const WINDOW_MS = 60_000;
+const LIMIT = 10;
 
-class MovedClock extends Clock {
-  ms = 10 * WINDOW_MS;
-  override nowMs(): number {
-    return this.ms;
-  }
-  override monotonicMs(): number {
-    return this.ms;
-  }
-}
-
-describe('hits counted in memory', () => {
-  const clock = new MovedClock();
+describe('the storage of rate limits', () => {
+  let clock: ManualClock;
   let storage: InMemoryThrottlerStorage;
-  const admitted = (key: string, attempts: number, limit = 10): number =>
-    Array.from({ length: attempts }, () => storage.incrementNow(key, WINDOW_MS, limit)).filter(
-      ({ isBlocked }) => !isBlocked,
-    ).length;
 
   beforeEach(() => {
-    clock.ms = 10 * WINDOW_MS;
+    // At the beginning of a window.
+    clock = new ManualClock(1000 * WINDOW_MS);
     storage = new InMemoryThrottlerStorage(clock);
   });
 
-  it('admit the limit and deny the hit that crosses it, per key', () => {
-    expect(admitted('a', 15)).toBe(10);
-    expect(admitted('b', 3)).toBe(3);
-    const { isBlocked, totalHits, timeToBlockExpire } = storage.incrementNow('a', WINDOW_MS, 10);
-    expect([isBlocked, totalHits]).toEqual([true, 10]);
-    expect(timeToBlockExpire).toBeGreaterThanOrEqual(1);
+  const hit = (key = 'client') => storage.incrementNow(key, WINDOW_MS, LIMIT);
+  const hits = (count: number) => Array.from({ length: count }, () => hit());
+  const admitted = (count: number) => hits(count).filter(({ isBlocked }) => !isBlocked).length;
+
+  it('admits as many hits as the limit and denies the next one', () => {
+    expect(hits(LIMIT).map(({ isBlocked, totalHits }) => [isBlocked, totalHits])).toEqual(
+      Array.from({ length: LIMIT }, (_, index) => [false, index + 1]),
+    );
+    expect(hit()).toMatchObject({ isBlocked: true, totalHits: LIMIT });
   });
 
-  it('slide out of the window with time, and are all gone after two', () => {
-    admitted('a', 10);
-    clock.ms += WINDOW_MS * 1.5;
-    expect(admitted('a', 10)).toBe(5);
-    clock.ms += WINDOW_MS * 2;
-    expect(admitted('a', 15)).toBe(10);
+  it('counts each key for itself', () => {
+    hits(LIMIT);
+    expect(hit('another').isBlocked).toBe(false);
   });
 
-  it('admit the hit that was told to wait, after the wait', () => {
-    admitted('a', 10);
-    const { timeToBlockExpire } = storage.incrementNow('a', WINDOW_MS, 10);
-    clock.ms += timeToBlockExpire * 1000;
-    expect(admitted('a', 1)).toBe(1);
+  it('does not let a burst on both sides of a window border pass twice', () => {
+    clock.advance(WINDOW_MS - 1);
+    hits(LIMIT);
+    clock.advance(1);
+    expect(admitted(LIMIT)).toBe(0);
+    clock.advance(WINDOW_MS / 2);
+    expect(admitted(LIMIT)).toBe(LIMIT / 2);
   });
 
-  it('remember who is busy while crowds of others come and go', () => {
-    admitted('busy', 10);
-    for (let i = 0; i < 120_000; i += 1) {
-      storage.incrementNow(`passer-by-${String(i)}`, WINDOW_MS, 10);
-      if (i % 10_000 === 0) expect(admitted('busy', 1)).toBe(0);
+  it('forgets everything after two windows of silence', () => {
+    hits(LIMIT);
+    clock.advance(2 * WINDOW_MS);
+    expect(admitted(LIMIT + 5)).toBe(LIMIT);
+  });
+
+  it('does not punish whoever is denied: the denied hits are not counted', () => {
+    hits(LIMIT + 1000);
+    const { timeToBlockExpire } = hit();
+    clock.advance(timeToBlockExpire * 1000);
+    expect(hit().isBlocked).toBe(false);
+  });
+
+  it('tells when the window ends', () => {
+    clock.advance(20_500);
+    expect(hit().timeToExpire).toBe(40);
+  });
+
+  it('keeps its promise of Retry-After, whatever came before, and never makes anybody wait long', () => {
+    const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 40_000 }), fc.integer({ min: 1, max: 15 })), {
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), steps, (limit, sequence) => {
+        const time = new ManualClock(1000 * WINDOW_MS);
+        const store = new InMemoryThrottlerStorage(time);
+        for (const [pauseMs, count] of sequence) {
+          time.advance(pauseMs);
+          for (let i = 0; i < count; i += 1) store.incrementNow('k', WINDOW_MS, limit);
+        }
+        const denied = store.incrementNow('k', WINDOW_MS, limit);
+        if (!denied.isBlocked) return;
+        expect(denied.timeToBlockExpire).toBeGreaterThanOrEqual(1);
+        expect(denied.timeToBlockExpire).toBeLessThanOrEqual((2 * WINDOW_MS) / 1000);
+        time.advance(denied.timeToBlockExpire * 1000);
+        expect(store.incrementNow('k', WINDOW_MS, limit).isBlocked).toBe(false);
+      }),
+    );
+  });
+
+  it('admits at most twice the limit in any stretch of a window, and the limit on average', () => {
+    const gaps = fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 50, maxLength: 300 });
+    fc.assert(
+      fc.property(gaps, (pauses) => {
+        const time = new ManualClock(1000 * WINDOW_MS);
+        const store = new InMemoryThrottlerStorage(time);
+        const admissions: number[] = [];
+        const startMs = time.monotonicMs();
+        for (const pauseMs of pauses) {
+          time.advance(pauseMs);
+          if (!store.incrementNow('k', WINDOW_MS, LIMIT).isBlocked) admissions.push(time.monotonicMs());
+        }
+        for (const from of admissions)
+          expect(admissions.filter((at) => at >= from && at < from + WINDOW_MS).length).toBeLessThanOrEqual(
+            2 * LIMIT,
+          );
+        const windows = Math.floor((time.monotonicMs() - startMs) / WINDOW_MS) + 1;
+        expect(admissions.length).toBeLessThanOrEqual(windows * LIMIT);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('keeps a client that goes on hitting, however many strangers come by', () => {
+    hits(LIMIT);
+    for (let stranger = 0; stranger < 120_000; stranger += 1) {
+      hit(`stranger-${String(stranger)}`);
+      if (stranger % 10_000 === 0) expect(hit().isBlocked).toBe(true);
     }
+  });
+
+  it('answers at once, and as a promise for whoever expects one', async () => {
+    expect(isImmediate(storage)).toBe(true);
+    expect(await storage.increment('client', WINDOW_MS, LIMIT)).toMatchObject({
+      totalHits: 1,
+      isBlocked: false,
+    });
   });
 });
