@@ -49,7 +49,10 @@ async function main(): Promise<void> {
       deadlineMs: env.SHUTDOWN_DEADLINE_MS,
       inFlight: () => inFlight,
     });
-    await app.close();
+    await Promise.race([
+      app.close(),
+      new Promise((resolve) => setTimeout(resolve, env.SHUTDOWN_DEADLINE_MS)),
+    ]);
     management.close();
     management.closeAllConnections();
     logger.info({ isClean }, 'stopped');

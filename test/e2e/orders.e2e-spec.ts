@@ -171,6 +171,55 @@ describe('orders', () => {
     expect(seen).toEqual(placed);
   });
 
+  it('takes the lines out of a cart, and answers the repeated key although the cart is empty then', async () => {
+    const variantId = await shop.createVariant(5);
+    const { body: cart } = await api.post('/api/v1/cart/lines', {
+      token: buyer.token,
+      body: { variantId, quantity: 2 },
+    });
+    const request = { token: buyer.token, key: 'cart', body: { cartId: cart.id, shippingAddress: ADDRESS } };
+    const placed = await api.post(ORDERS, request);
+    expect([placed.status, placed.body.lines]).toMatchObject([201, [{ variantId, quantity: 2 }]]);
+    expect((await api.get('/api/v1/cart', { token: buyer.token })).body.lines).toEqual([]);
+    const repeated = await api.post(ORDERS, request);
+    expect([repeated.status, repeated.text]).toEqual([201, placed.text]);
+    const another = await api.post(ORDERS, { ...request, key: 'cart-again' });
+    expect([another.status, another.body.code]).toEqual([409, 'CART_EMPTY']);
+    expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 2 });
+  });
+
+  it('orders one cart once, whatever keys come for it at the same time', async () => {
+    const variantId = await shop.createVariant(20);
+    const { body: cart } = await api.post('/api/v1/cart/lines', {
+      token: buyer.token,
+      body: { variantId, quantity: 2 },
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, i) =>
+        api.post(ORDERS, {
+          token: buyer.token,
+          key: `rush-${String(i)}`,
+          body: { cartId: cart.id, shippingAddress: ADDRESS },
+        }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    for (const { status, body } of answers)
+      if (status !== 201) expect(['CART_CHANGED', 'CART_EMPTY']).toContain(body.code);
+    expect(await shop.stockOf(variantId)).toEqual({ onHand: 20, reserved: 2 });
+  });
+
+  it('counts the lines of one variant together against the largest quantity', async () => {
+    const variantId = await shop.createVariant(1000);
+    const line = { variantId, quantity: 60 };
+    const answer = await api.post(ORDERS, {
+      token: buyer.token,
+      key: 'sum',
+      body: { lines: [line, line], shippingAddress: ADDRESS },
+    });
+    expect([answer.status, answer.body.errors]).toMatchObject([400, [{ pointer: '/lines/1/quantity' }]]);
+  });
+
   describe('payment', () => {
     it('turns the order into a paid one and takes the units off the shelf', async () => {
       const variantId = await shop.createVariant(5);
@@ -224,6 +273,27 @@ describe('orders', () => {
       const late = await pay(String(body.id), 'tok_timeout', 'forgotten');
       expect(late.status).toBe(201);
       expect(await chargesOf(String(body.id))).toEqual([{ charge_count: 1, refund_count: 0 }]);
+    });
+
+    it('that the provider never got is voided by the reconciler and can never charge later', async () => {
+      const variantId = await shop.createVariant(5);
+      const { body } = await order(variantId);
+      // The state of a process that died between the commit of the intent and the call.
+      await shop.rows(
+        `INSERT INTO payment_intents (id, order_id, provider, amount_minor, currency, idempotency_key, request_fingerprint, updated_at)
+         VALUES (gen_random_uuid(), $1, 'test', 1999, 'USD', 'died', '\\x00', now() - interval '1 hour')`,
+        [body.id],
+      );
+      await waitFor('the reconciler', async () => {
+        const [intent] = await shop.rows<{ status: string }>(
+          'SELECT status FROM payment_intents WHERE order_id = $1',
+          [body.id],
+        );
+        return intent?.status === 'declined';
+      });
+      expect((await pay(String(body.id), 'tok_success', 'next-attempt')).status).toBe(201);
+      const charges = await chargesOf(String(body.id));
+      expect(charges.reduce((sum, { charge_count }) => sum + charge_count, 0)).toBe(1);
     });
 
     it('that comes after the reservation has ended is refunded, and says so', async () => {

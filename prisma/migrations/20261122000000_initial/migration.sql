@@ -185,7 +185,7 @@ CREATE TABLE payment_intents (
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   CONSTRAINT payment_intents_status_check
-    CHECK (status IN ('processing', 'succeeded', 'declined', 'refund_pending', 'refunded', 'abandoned'))
+    CHECK (status IN ('processing', 'succeeded', 'declined', 'refund_pending', 'refunded'))
 );
 CREATE UNIQUE INDEX payment_intents_order_id_idempotency_key_key ON payment_intents (order_id, idempotency_key);
 -- At most one intent of an order can hold money or be about to: two charges cannot be started.
@@ -233,6 +233,7 @@ CREATE INDEX outbox_events_unpublished_idx ON outbox_events (created_at, id) WHE
 CREATE TABLE admission_state (
   id smallint PRIMARY KEY DEFAULT 1,
   epoch uuid,
+  broken_at timestamptz(3),
   CONSTRAINT admission_state_single_row CHECK (id = 1)
 );
 INSERT INTO admission_state (id, epoch) VALUES (1, NULL);

@@ -5,7 +5,7 @@ import { Logger } from '../../infrastructure/logging/index.js';
 import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
 import { IDEMPOTENCY_TTL_HOURS, IdempotencyScope } from '../idempotency/index.js';
 import { JobRunner } from '../jobs/index.js';
-import { AdmissionLedger } from './admission-ledger.js';
+import { AdmissionLedger, epochMark } from './admission-ledger.js';
 
 const EPOCH_LIFE_MS = 3_600_000;
 const PAGE_SIZE = 2000;
@@ -55,7 +55,7 @@ export class AdmissionKeeper implements OnModuleInit {
     const client = this.redis.client('main');
     const state = await this.database.write.admissionState.findUnique({ where: { id: 1 } });
     const epoch = state?.epoch ?? null;
-    if (epoch !== null && (await client.get(redisKeys.admissionComplete())) === `${epoch}@${runId}`) {
+    if (epoch !== null && (await client.get(redisKeys.admissionComplete())) === epochMark(epoch, runId)) {
       await client.pexpire(redisKeys.admissionEpoch(), EPOCH_LIFE_MS);
       await client.pexpire(redisKeys.admissionComplete(), EPOCH_LIFE_MS);
       return false;
@@ -66,14 +66,16 @@ export class AdmissionKeeper implements OnModuleInit {
   private async beginEpoch(runId: string): Promise<boolean> {
     const epoch = newId();
     const client = this.redis.client('main');
-    await client.set(redisKeys.admissionEpoch(), epoch, 'PX', EPOCH_LIFE_MS);
-    await this.database.write.admissionState.update({ where: { id: 1 }, data: { epoch } });
+    // Nobody may act on the old epoch any more when the first key is admitted under the new one.
+    await this.ledger.breakEpoch();
+    await client.set(redisKeys.admissionEpoch(), epochMark(epoch, runId), 'PX', EPOCH_LIFE_MS);
+    await this.database.write.admissionState.update({ where: { id: 1 }, data: { epoch, brokenAt: null } });
     await this.waitForOlderTransactions();
     const count = await this.noteStoredAnswers();
     const isDeclared = await completeScript.run(
       client,
       [redisKeys.admissionEpoch(), redisKeys.admissionComplete()],
-      [epoch, runId, EPOCH_LIFE_MS],
+      [epochMark(epoch, runId), EPOCH_LIFE_MS],
     );
     this.logger.info({ epoch, count, isDeclared }, 'a new epoch of admission notes has begun');
     return isDeclared;

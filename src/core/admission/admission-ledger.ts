@@ -9,6 +9,7 @@ const NOTE_LIFE_MS = 24 * 3_600_000 + 600_000;
 const LEASE_MS = 1000;
 /** Covers what timers and schedulers round away when somebody waits for a lease to end. */
 const LEASE_MARGIN_MS = 100;
+const LEASE_END_MS = LEASE_MS + LEASE_MARGIN_MS;
 /** Keys asked for in one command. */
 const FIND_MAX = 256;
 
@@ -16,6 +17,12 @@ const noteScript = new RedisScript<string | null>(
   new URL('./scripts/admission-note.lua', import.meta.url),
   (reply) => (typeof reply === 'string' ? reply : null),
 );
+
+/**
+ * What Redis holds in place of the bare epoch: a replica that becomes the master inherits the value, but
+ * not the run id, so nothing is trusted on it until an epoch of its own has begun.
+ */
+export const epochMark = (epoch: string, runId: string): string => `${epoch}@${runId}`;
 const findScript = new RedisScript<[complete: string, ...noted: number[]]>(
   new URL('./scripts/admission-find.lua', import.meta.url),
   (reply) => reply as [string, ...number[]],
@@ -38,7 +45,7 @@ interface Question {
  * Every key is noted in Redis before the transaction that may admit it. The notes are trusted under an
  * *epoch*, whose name is kept in PostgreSQL and in Redis:
  * - A transaction reads the epoch and may commit only if its notes were written under that epoch, or if
- *   PostgreSQL has none. Whoever cannot note (Redis is away) first breaks the epoch in PostgreSQL and
+ *   PostgreSQL has had none for as long as a lease lasts. Whoever cannot note (Redis is away) first breaks the epoch in PostgreSQL and
  *   waits until every process's lease on it is over.
  * - A refusal needs a lease on the epoch (read from PostgreSQL less than {@link LEASE_MS} ago), the same
  *   epoch declared complete in Redis by the very server process that answers, and no note of the key.
@@ -61,10 +68,13 @@ export class AdmissionLedger {
 
   /** Notes the keys. The epoch under which they are noted; null when they are not, or nobody trusts notes at present. */
   async note(digests: readonly string[]): Promise<string | null> {
-    if (!this.redis.isReady('main')) return null;
+    const runId = this.redis.runIdOf('main');
+    if (runId === null) return null;
     try {
       const keys = [redisKeys.admissionEpoch(), ...digests.map((digest) => redisKeys.admissionNote(digest))];
-      return await noteScript.run(this.redis.client('main'), keys, [NOTE_LIFE_MS]);
+      const [epoch, markedRunId] =
+        (await noteScript.run(this.redis.client('main'), keys, [NOTE_LIFE_MS]))?.split('@') ?? [];
+      return epoch !== undefined && markedRunId === runId ? epoch : null;
     } catch {
       return null;
     }
@@ -78,19 +88,24 @@ export class AdmissionLedger {
     transaction: SqlTransaction,
     notedEpoch: string | null,
   ): Promise<{ mayAdmit: boolean; now: Date }> {
-    const [state] = await transaction.query<{ epoch: string | null; now: Date }>(
-      'SELECT epoch, clock_timestamp() AS now FROM admission_state',
+    const [state] = await transaction.query<{ epoch: string | null; is_settled: boolean; now: Date }>(
+      `SELECT epoch, clock_timestamp() AS now,
+         broken_at IS NULL OR clock_timestamp() > broken_at + make_interval(secs => $1) AS is_settled
+       FROM admission_state`,
+      [LEASE_END_MS / 1000],
     );
     if (state === undefined) throw new Error('admission_state has no row: the schema is not migrated');
-    return { mayAdmit: state.epoch === null || state.epoch === notedEpoch, now: state.now };
+    // Without an epoch nobody trusts notes, once the leases on the last one are over.
+    const mayAdmit = state.epoch === null ? state.is_settled : state.epoch === notedEpoch;
+    return { mayAdmit, now: state.now };
   }
 
   /** Ends the trust in the present epoch, everywhere, before it returns. Called when keys cannot be noted. */
   async breakEpoch(): Promise<void> {
     await this.database.write.$executeRawUnsafe(
-      'UPDATE admission_state SET epoch = NULL WHERE epoch IS NOT NULL',
+      'UPDATE admission_state SET epoch = NULL, broken_at = clock_timestamp() WHERE epoch IS NOT NULL',
     );
-    await new Promise((resolve) => setTimeout(resolve, LEASE_MS + LEASE_MARGIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, LEASE_END_MS));
   }
 
   /**
@@ -128,7 +143,7 @@ export class AdmissionLedger {
       const [complete, ...noted] = await findScript.run(this.redis.client('main'), keys, []);
       // The lease must still hold now: what was read is only acted upon under it.
       const holds = this.lease.epoch === epoch && this.clock.monotonicMs() < this.lease.endsMs;
-      return holds && complete === `${epoch}@${runId}` ? noted : null;
+      return holds && complete === epochMark(epoch, runId) ? noted : null;
     } catch {
       return null;
     }

@@ -61,11 +61,16 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     for (const job of this.jobs) this.loops.push(this.loop(job));
   }
 
-  /** Resolves when the runs in progress have ended; no further one starts. */
+  /** Resolves when the runs in progress have ended and the leases are given up; no further run starts. */
   async onModuleDestroy(): Promise<void> {
     this.isStopped = true;
     for (const wakeUp of this.wakeUps) wakeUp();
     await Promise.all(this.loops);
+    if (this.leases.size === 0) return;
+    // Others take over at once. Without the database they do when the leases run out.
+    await this.database.write
+      .$executeRawUnsafe('DELETE FROM leases WHERE holder = $1::uuid', this.holder)
+      .catch(() => undefined);
   }
 
   private async loop(job: Job): Promise<void> {
@@ -77,8 +82,15 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async runOnce(job: Job): Promise<boolean> {
     const startMs = this.clock.monotonicMs();
+    let renewal: NodeJS.Timeout | undefined;
     try {
-      if (job.isSingleton && !(await this.holdLease(job.name))) return false;
+      if (job.isSingleton) {
+        if (!(await this.holdLease(job.name))) return false;
+        // A long run keeps its lease; one that cannot renew it may meet another's, and is idempotent.
+        renewal = setInterval(() => {
+          this.takeLease(job.name).catch(() => undefined);
+        }, LEASE_RENEWAL_MS);
+      }
       const hasMore = await job.run();
       this.runs.inc({ job: job.name, outcome: 'ok' });
       return hasMore;
@@ -90,6 +102,7 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
       else this.logger.error({ job: job.name, err: error }, 'a job failed');
       return false;
     } finally {
+      clearInterval(renewal);
       this.seconds.inc({ job: job.name }, (this.clock.monotonicMs() - startMs) / 1000);
     }
   }

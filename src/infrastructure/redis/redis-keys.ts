@@ -3,9 +3,9 @@
  * cluster slot, so keys that one script touches share it.
  */
 export const redisKeys = {
-  /** String, the epoch under which admissions are being noted (a UUID). */
+  /** String, `<epoch>@<run id of the server>` under which admissions are being noted. */
   admissionEpoch: (): string => 'caudal:admission:epoch:{admission}',
-  /** String, `<epoch>@<run id of the server>` once every admitted key of the epoch is noted. */
+  /** String, the same once every admitted key of the epoch is noted. */
   admissionComplete: (): string => 'caudal:admission:complete:{admission}',
   /** String, exists while the key of a request may have an admitted order (24 h). */
   admissionNote: (digest: string): string => `caudal:admission:note:{admission}:${digest}`,

@@ -10,6 +10,7 @@ export type RedisRole = (typeof REDIS_ROLES)[number];
 
 /** Blocking readers wait this much longer than they asked the server to block. */
 const BLOCKING_GRACE_MS = 1000;
+const RUN_ID_RETRY_MS = 200;
 
 /**
  * The connections to Redis, one client per role; roles with the same URL share one.
@@ -130,7 +131,10 @@ export class RedisService implements OnApplicationShutdown {
       const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1];
       if (runId !== undefined && client.status === 'ready') this.runIds.set(client, runId);
     } catch {
-      // The connection is gone again, or the server hangs; the next one that becomes ready is asked anew.
+      // The connection is gone, and the next one is asked when it is ready, or the server is slow.
+      setTimeout(() => {
+        if (client.status === 'ready') void this.learnRunId(client);
+      }, RUN_ID_RETRY_MS).unref();
     }
   }
 }

@@ -25,6 +25,8 @@ const PLACE_ORDER_ROUTE = 'POST /orders';
 export const addressContext = (userId: string): string => `orders.shipping_address:${userId}`;
 
 const BUSY_PAUSE_MS = 20;
+/** No cart is ever at this version. */
+const NO_VERSION = -1;
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /**
@@ -116,7 +118,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
       case 'no-price':
         throw new Problem('CURRENCY_NOT_SUPPORTED', { extensions: { variantId: outcome.variantId } });
       case 'cart-changed':
-        throw new Problem('CART_CHANGED');
+        throw request.cartRefusal ?? new Problem('CART_CHANGED');
     }
   }
 
@@ -133,18 +135,37 @@ export class OrderCheckoutService implements OnModuleDestroy {
     principal: Principal,
     key: string,
     dto: PlaceOrderDto,
-  ): Promise<Omit<PlacementRequest, 'shippingAddressCiphertext'>> {
+  ): Promise<Omit<PlacementRequest, 'shippingAddressCiphertext'> & { cartRefusal: Problem | null }> {
     const { userId } = principal;
     const currency = dto.currency ?? this.config.env.DEFAULT_CURRENCY;
-    const cart = dto.cartId === undefined ? null : await this.carts.getForOrder(dto.cartId, principal);
+    const { cart, lines, cartRefusal } = await this.readLines(principal, dto);
     return {
       scope: new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key),
       fingerprint: fingerprintOf([dto.lines ?? null, dto.cartId ?? null, currency, dto.shippingAddress]),
       userId,
       currency,
-      lines: mergeLines(cart?.lines ?? dto.lines ?? []),
-      cart: cart === null ? null : { id: cart.id, version: cart.version },
+      lines: mergeLines(lines),
+      cart,
+      cartRefusal,
     };
+  }
+
+  /**
+   * A cart that cannot be ordered is no refusal yet: its order may have been placed by this very key, whose
+   * stored answer the batch then finds.
+   */
+  private async readLines(
+    principal: Principal,
+    { cartId, lines = [] }: PlaceOrderDto,
+  ): Promise<Pick<PlacementRequest, 'cart' | 'lines'> & { cartRefusal: Problem | null }> {
+    if (cartId === undefined) return { cart: null, lines, cartRefusal: null };
+    try {
+      const { id, version, lines: cartLines } = await this.carts.getForOrder(cartId, principal);
+      return { cart: { id, version }, lines: cartLines, cartRefusal: null };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return { cart: { id: cartId, version: NO_VERSION }, lines: [], cartRefusal: error };
+    }
   }
 
   /** Waits, within the order's own deadline, while the same key is being decided elsewhere. */

@@ -86,12 +86,14 @@ export class OrderPaymentService {
     const settled = await this.orders.transaction(async (transaction) => {
       const order = await this.orders.lock(transaction, intent.orderId);
       const [stored] = await this.idempotency.find(transaction, [scope]);
-      if (stored !== undefined && stored !== null) return { answer: stored, isRefundDue: false };
+      if (stored !== undefined && stored !== null)
+        return { answer: stored, isPaid: false, isRefundDue: false };
       const { answer, events, isRefundDue } = await this.apply(transaction, order, intent, outcome);
       await this.outbox.append(transaction, events);
       await this.idempotency.record(transaction, [{ ...answer, scope }]);
-      return { answer, isRefundDue };
+      return { answer, isPaid: answer.status === 201, isRefundDue };
     });
+    if (settled.isPaid) this.completed.inc();
     if (settled.isRefundDue) await this.refund(intent);
     return settled.answer;
   }
@@ -153,10 +155,6 @@ export class OrderPaymentService {
       orderId,
       HOLD_FACTOR * this.config.env.PAYMENT_PROVIDER_TIMEOUT_MS,
     );
-    if (own?.status === 'abandoned') {
-      await this.intents.transition(transaction, own.id, 'processing');
-      return { kind: 'charge', intent: { ...own, status: 'processing' } };
-    }
     const { totalMinor: amountMinor, currency } = order;
     const intent = await this.intents.insert(transaction, {
       orderId,
@@ -195,20 +193,20 @@ export class OrderPaymentService {
       body: JSON.stringify({ ...refusal.toDocument(), requestId: intent.id }),
     });
     if (outcome.kind === 'declined') {
-      await this.intents.transition(transaction, intent.id, 'declined');
+      await this.conclude(transaction, intent, 'declined');
       const refusal = new Problem('PAYMENT_DECLINED', {
         extensions: { reason: outcome.reason, orderId: order.id },
       });
       return { answer: problem(refusal), events: [], isRefundDue: false };
     }
     if (order.status !== 'pending_payment') {
-      await this.intents.transition(transaction, intent.id, 'refund_pending');
+      await this.conclude(transaction, intent, 'refund_pending');
       const refusal = new Problem('PAYMENT_LATE_REFUNDED', {
         extensions: { orderId: order.id, orderStatus: order.status },
       });
       return { answer: problem(refusal), events: [], isRefundDue: true };
     }
-    await this.intents.transition(transaction, intent.id, 'succeeded');
+    await this.conclude(transaction, intent, 'succeeded');
     await this.orders.transition(transaction, [order.id], 'paid');
     const lines = await this.orders.findLines(transaction, [order.id]);
     await this.stock.lock(
@@ -216,7 +214,6 @@ export class OrderPaymentService {
       lines.map(({ variantId }) => variantId),
     );
     const levels = await this.stock.move(transaction, 'sale', lines);
-    this.completed.inc();
     const body = JSON.stringify({
       id: intent.id,
       orderId: order.id,
@@ -230,5 +227,16 @@ export class OrderPaymentService {
       ...levels.filter(({ crossedZero }) => crossedZero).map(stockChanged),
     ];
     return { answer: { fingerprint, status: 201, body }, events, isRefundDue: false };
+  }
+
+  /** Gives the intent its outcome; that it still lacks one is known under the order's lock. */
+  private async conclude(
+    transaction: SqlTransaction,
+    intent: PaymentIntent,
+    status: 'succeeded' | 'declined' | 'refund_pending',
+  ): Promise<void> {
+    if (!(await this.intents.transition(transaction, intent.id, status))) {
+      throw new Error(`a payment that has an outcome cannot become ${status}`);
+    }
   }
 }

@@ -118,7 +118,13 @@ export class OrdersController {
     if (lines === undefined) return;
     if (cartId !== undefined) throw invalid('/cartId', 'either lines or cartId, not both');
     if (lines.length > linesMax) throw invalid('/lines', `at most ${String(linesMax)} lines`);
-    const tooMany = lines.findIndex(({ quantity }) => quantity > quantityMax);
+    // A variant may come in several lines, which are one line of the order.
+    const quantities = new Map<string, number>();
+    const tooMany = lines.findIndex(({ variantId, quantity }) => {
+      const sum = (quantities.get(variantId.toLowerCase()) ?? 0) + quantity;
+      quantities.set(variantId.toLowerCase(), sum);
+      return sum > quantityMax;
+    });
     if (tooMany !== -1) throw invalid(`/lines/${String(tooMany)}/quantity`, `at most ${String(quantityMax)}`);
   }
 }

@@ -92,18 +92,11 @@ export class OrderJobs implements OnModuleInit {
   private async reconcile(intent: PaymentIntent): Promise<void> {
     // Touched first: an intent whose provider hangs must not keep the others waiting at each run.
     await this.intents.touch(intent.id);
-    const outcome = await this.payments.find(intent);
-    if (outcome === null) {
-      await this.orders.transaction(async (transaction) => {
-        await this.orders.lock(transaction, intent.orderId);
-        await this.intents.transition(transaction, intent.id, 'abandoned');
-      });
-    } else {
-      const { userId } = await this.orders.transaction((transaction) =>
-        this.orders.lock(transaction, intent.orderId),
-      );
-      await this.orderPayments.settle(intent, outcome, userId);
-    }
-    this.reconciled.inc({ outcome: outcome?.kind ?? 'abandoned' });
+    const outcome = await this.payments.resolve(intent);
+    const { userId } = await this.orders.transaction((transaction) =>
+      this.orders.lock(transaction, intent.orderId),
+    );
+    await this.orderPayments.settle(intent, outcome, userId);
+    this.reconciled.inc({ outcome: outcome.kind });
   }
 }

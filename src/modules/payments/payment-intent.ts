@@ -1,16 +1,13 @@
 import { StateMachine } from '../../common/state-machine.js';
 
 /**
- * `processing`: committed before the provider is called, outcome unknown. `abandoned`: the provider
- * never got it. `refund_pending`: the money is to be returned. The others are final.
+ * `processing`: committed before the provider is called, outcome unknown. `refund_pending`: the money is
+ * to be returned. The others are final.
  */
-export type PaymentIntentStatus =
-  'processing' | 'succeeded' | 'declined' | 'abandoned' | 'refund_pending' | 'refunded';
+export type PaymentIntentStatus = 'processing' | 'succeeded' | 'declined' | 'refund_pending' | 'refunded';
 
 export const paymentIntentMachine = new StateMachine<PaymentIntentStatus>({
-  processing: ['succeeded', 'declined', 'abandoned', 'refund_pending'],
-  // The buyer came back with the key of a payment that the provider never got.
-  abandoned: ['processing'],
+  processing: ['succeeded', 'declined', 'refund_pending'],
   succeeded: ['refund_pending'],
   refund_pending: ['refunded'],
   declined: [],

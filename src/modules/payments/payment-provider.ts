@@ -36,8 +36,11 @@ export abstract class PaymentProvider {
   /** @throws when the provider fails; an abort of the signal means that the outcome is unknown. */
   abstract charge(request: ChargeRequest, signal: AbortSignal): Promise<ChargeOutcome>;
 
-  /** What the provider knows of an intent; null when it never got it. */
-  abstract find(intentId: string, signal: AbortSignal): Promise<ChargeOutcome | null>;
+  /**
+   * What has become of an intent. One that the provider never got is voided on its side first, so that a
+   * call that is still on its way cannot charge it later, and counts as declined.
+   */
+  abstract resolve(intentId: string, signal: AbortSignal): Promise<ChargeOutcome>;
 
   /** Returns the whole charge; without effect when it was returned before. */
   abstract refund(intentId: string, signal: AbortSignal): Promise<void>;

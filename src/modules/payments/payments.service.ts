@@ -39,9 +39,9 @@ export class PaymentsService {
     );
   }
 
-  /** What the provider knows of the intent; null when it never got it. @throws as {@link charge}. */
-  find(intent: PaymentIntent): Promise<ChargeOutcome | null> {
-    return this.call('find', (signal) => this.provider(intent).find(intent.id, signal));
+  /** What has become of the intent; final. @throws as {@link charge}. */
+  resolve(intent: PaymentIntent): Promise<ChargeOutcome> {
+    return this.call('resolve', (signal) => this.provider(intent).resolve(intent.id, signal));
   }
 
   /** @throws as {@link charge}; trying again is safe. */

@@ -25,9 +25,9 @@ export class TestPaymentProvider extends PaymentProvider {
     return outcomeOf(charge.status);
   }
 
-  override async find(intentId: string): Promise<ChargeOutcome | null> {
-    const status = await this.books.find(intentId);
-    return status === null ? null : outcomeOf(status);
+  override async resolve(intentId: string): Promise<ChargeOutcome> {
+    const { status } = await this.books.charge(intentId, 0, 'XXX', 'declined');
+    return outcomeOf(status);
   }
 
   override async refund(intentId: string): Promise<void> {

@@ -12,6 +12,7 @@ export interface TestCharge {
 export class TestProviderRepository {
   constructor(private readonly database: OptimizedPrismaService) {}
 
+  /** Enters a charge unless the intent has an entry; what is in the books either way. */
   async charge(
     intentId: string,
     amountMinor: number,
@@ -24,11 +25,6 @@ export class TestProviderRepository {
     });
     const charge = await this.database.write.testProviderCharge.findUniqueOrThrow({ where: { intentId } });
     return { status: charge.status as TestCharge['status'], isNew: made.count === 1 };
-  }
-
-  async find(intentId: string): Promise<'succeeded' | 'declined' | null> {
-    const charge = await this.database.write.testProviderCharge.findUnique({ where: { intentId } });
-    return (charge?.status ?? null) as 'succeeded' | 'declined' | null;
   }
 
   /** Counts a refund once. */

@@ -1,10 +1,10 @@
 -- Notes that keys are about to be admitted.
 --
--- KEYS[1]      epoch: the epoch under which admissions are noted
+-- KEYS[1]      epoch: `<epoch>@<run id>` under which admissions are noted
 -- KEYS[2..n]   one note for each key
 -- ARGV[1]      life of a note in milliseconds
 --
--- Returns the epoch (string), or nil when none is set; the notes are written either way.
+-- Returns the value of the epoch key (string), or nil when none is set; the notes are written either way.
 -- Complexity O(n). Every key carries the hash tag {admission}.
 local epochKey = KEYS[1]
 local lifeMs = ARGV[1]
