@@ -1,16 +1,9 @@
+const GENERATED = '^src/infrastructure/database/prisma/generated';
+
 /**
  * The layers of docs/architecture.md. test/architecture proves that each rule bites.
- * @type {import('dependency-cruiser').IConfiguration}
+ * @type {import('dependency-cruiser').IConfiguration & { forbidden: object[] }}
  */
-const GENERATED = '^src/infrastructure/database/prisma/generated';
-const layer = (name, from, allowed, comment) => ({
-  name,
-  comment,
-  severity: 'error',
-  from: { path: from, pathNot: ['[.]spec[.]ts$', GENERATED] },
-  to: { path: '^(src|test|scripts|bench)/', pathNot: allowed },
-});
-
 export default {
   forbidden: [
     {
@@ -110,7 +103,30 @@ export default {
   },
 };
 
-/** The order of the modules: no arrow points back. */
+/**
+ * A folder that may import nothing of ours but what is allowed.
+ * @param {string} name
+ * @param {string} from
+ * @param {string[]} allowed
+ * @param {string} comment
+ * @returns {import('dependency-cruiser').IForbiddenRuleType}
+ */
+function layer(name, from, allowed, comment) {
+  return {
+    name,
+    comment,
+    severity: 'error',
+    from: { path: from, pathNot: ['[.]spec[.]ts$', GENERATED] },
+    to: { path: '^(src|test|scripts|bench)/', pathNot: allowed },
+  };
+}
+
+/**
+ * The order of the modules: no arrow points back.
+ * @param {string} name
+ * @param {string[]} allowed
+ * @returns {import('dependency-cruiser').IForbiddenRuleType}
+ */
 function moduleOrder(name, allowed) {
   return {
     name: `module-order-${name}`,
