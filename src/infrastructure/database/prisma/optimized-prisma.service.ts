@@ -1,12 +1,12 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { Pool, PoolConfig } from 'pg';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
 import { Clock } from '../../../common/clock.js';
 import { AppConfig } from '../../../config/index.js';
 import { Logger } from '../../logging/index.js';
 import { Metrics } from '../../metrics/index.js';
 import { createCountedPool, type PoolName } from './counted-pool.js';
-import { isDatabaseUnavailable } from './database-errors.js';
+import { isDatabaseUnavailable, sqlStateOf } from './database-errors.js';
 import { PrismaClient, type Prisma } from './generated/client.js';
 import { Replica } from './replica.js';
 import { SqlTransaction } from './sql-transaction.js';
@@ -116,11 +116,7 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
       await client.query('COMMIT');
       return result;
     } catch (error) {
-      try {
-        await client.query('ROLLBACK');
-      } catch (rollbackError) {
-        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
-      }
+      broken = await rollBack(client, error);
       throw error;
     } finally {
       client.release(broken);
@@ -235,5 +231,18 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
         );
       },
     });
+  }
+}
+
+/** Undefined when the connection can be used again; otherwise why it cannot. */
+async function rollBack(client: PoolClient, error: unknown): Promise<Error | undefined> {
+  // A server that did not answer at all would not answer this either, and the caller waits for it.
+  const isSilent = isDatabaseUnavailable(error) && sqlStateOf(error) === null;
+  if (isSilent) return error instanceof Error ? error : new Error(String(error));
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch (failure) {
+    return failure instanceof Error ? failure : new Error(String(failure));
   }
 }
