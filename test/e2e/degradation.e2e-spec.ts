@@ -302,6 +302,44 @@ describe('with a dependency lost', () => {
     });
   });
 
+  describe('when the primary hangs', () => {
+    beforeAll(() => begin({ dedicatedPostgres: true }));
+    afterAll(end);
+
+    it('nobody waits longer than the deadlines, the catalogue is answered, and orders go on afterwards', async () => {
+      const primary = services.postgres?.primary;
+      if (primary === undefined) throw new Error('there is no primary');
+      const variantId = await shop.createVariant(5);
+      await services.waitForReplica();
+      const backends = await shop.rows<{ pid: number }>(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name LIKE 'caudal-%'",
+      );
+      // The postmaster as well, or it would serve new connections.
+      const stopped = [primary.pid, ...backends.map(({ pid }) => pid)];
+      expect(stopped.length).toBeGreaterThan(1);
+      for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+      try {
+        const [order, retry, catalogue] = await Promise.all([
+          api.order(buyer, variantId, 'hung'),
+          api.order(buyer, variantId, 'hung-too'),
+          api.get('/api/v1/products?limit=7'),
+        ]);
+        for (const answer of [order, retry]) expectProblem(answer, 503, 'DATABASE_UNAVAILABLE');
+        expect(catalogue.status).toBe(200);
+        expect((await fetch(`${application.url}/health/ready`)).status).toBe(200);
+      } finally {
+        for (const pid of stopped) process.kill(pid, 'SIGCONT');
+      }
+      await waitFor(
+        'orders to be taken again',
+        async () => (await api.order(buyer, variantId, 'hung')).status === 201,
+        RECOVERY_DEADLINE_MS,
+      );
+      const { reserved } = await shop.stockOf(variantId);
+      expect(await shop.unitsIn(variantId, 'pending_payment')).toBe(reserved);
+    });
+  });
+
   describe('when a statement hangs behind the lock of another session', () => {
     beforeAll(() => begin({}));
     afterAll(end);
