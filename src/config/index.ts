@@ -1,3 +1,3 @@
 export { AppConfig, ConfigurationError, loadConfig, type FieldKey, type Secrets } from './app-config.js';
 export { ConfigModule } from './config.module.js';
-export { ENVIRONMENT, type AccessLogPolicy, type LogLevel, type Role } from './environment.js';
+export { type AccessLogPolicy, type LogLevel, type Role } from './environment.js';

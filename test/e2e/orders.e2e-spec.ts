@@ -177,7 +177,11 @@ describe('orders', () => {
       token: buyer.token,
       body: { variantId, quantity: 2 },
     });
-    const request = { token: buyer.token, key: 'cart', body: { cartId: cart.id, shippingAddress: ADDRESS } };
+    const request = {
+      token: buyer.token,
+      key: 'cart',
+      body: { cartId: cart.id as string, shippingAddress: ADDRESS },
+    };
     const placed = await api.post(ORDERS, request);
     expect([placed.status, placed.body.lines]).toMatchObject([201, [{ variantId, quantity: 2 }]]);
     expect((await api.get('/api/v1/cart', { token: buyer.token })).body.lines).toEqual([]);
@@ -199,7 +203,7 @@ describe('orders', () => {
         api.post(ORDERS, {
           token: buyer.token,
           key: `rush-${String(i)}`,
-          body: { cartId: cart.id, shippingAddress: ADDRESS },
+          body: { cartId: cart.id as string, shippingAddress: ADDRESS },
         }),
       ),
     );

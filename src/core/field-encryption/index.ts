@@ -1,3 +1,2 @@
-export { FieldDecryptionError } from './field-encryption.errors.js';
 export { FieldEncryption } from './field-encryption.js';
 export { FieldEncryptionModule } from './field-encryption.module.js';

@@ -6,7 +6,7 @@ import type { IssuedToken } from '../../core/session/index.js';
  * The prefix makes browsers insist on Secure, no Domain and Path=/ (RFC 6265bis, 4.1.3.2), so neither a
  * subdomain nor plain HTTP can plant one. Browsers treat http://localhost as secure for this purpose.
  */
-export const REFRESH_COOKIE = '__Host-caudal_refresh';
+const REFRESH_COOKIE = '__Host-caudal_refresh';
 
 const ATTRIBUTES: CookieSerializeOptions = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' };
 

@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 export type CatalogueFormat = 'products' | 'categories';
 
 /** The file cannot be read, or not to its end; the message is for the person who called for the import. */
-export class CatalogueFileError extends Error {}
+class CatalogueFileError extends Error {}
 
 export interface CatalogueFile {
   readonly format: CatalogueFormat;

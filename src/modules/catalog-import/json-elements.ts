@@ -16,7 +16,7 @@ export interface RefusedElement extends RefusedRow {
 export class JsonArrayError extends Error {}
 
 /** A category with its path and its children has some kilobytes. */
-export const ELEMENT_CHARS_MAX = 1_048_576;
+const ELEMENT_CHARS_MAX = 1_048_576;
 
 /**
  * The elements of the one array that a file consists of, holding one of them at a time. Brackets and
