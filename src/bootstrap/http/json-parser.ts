@@ -29,7 +29,10 @@ export function addJsonParser(fastify: FastifyInstance): void {
     void parseJson(request, text, (error, value) => {
       if (error !== null) done(error, undefined);
       else if (typeof value !== 'object' || value === null || Array.isArray(value))
-        refuse('The body is not a JSON object.');
+        done(
+          new Problem('VALIDATION_FAILED', { errors: [{ pointer: '', detail: 'must be a JSON object' }] }),
+          undefined,
+        );
       else if (isDeeperThan(value, DEPTH_MAX)) refuse('The body nests too deeply.');
       else done(null, value);
     });
