@@ -78,10 +78,13 @@ export class OrderPlacement {
     for (let attempt = 1; attempt <= ADMISSION_ATTEMPTS; attempt += 1) {
       const notedEpoch = await this.admission.note(digests);
       const startedMs = this.clock.monotonicMs();
+      const left = new Map<string, number>();
       const outcomes = await this.orders.transaction(async (transaction) => {
         const { mayAdmit, now } = await this.admission.check(transaction, notedEpoch);
-        return mayAdmit ? this.decide(transaction, requests, now, startedMs) : null;
+        return mayAdmit ? this.decide(transaction, requests, now, left) : null;
       });
+      // Only what was committed is known: a rollback gives the units back.
+      for (const [variantId, units] of left) this.hints.observe(variantId, units, startedMs);
       if (outcomes !== null) return outcomes;
       // A new epoch can begin between the notes and the transaction: noting again is enough then.
       if (attempt > 1) await this.admission.breakEpoch();
@@ -93,7 +96,7 @@ export class OrderPlacement {
     transaction: SqlTransaction,
     requests: readonly PlacementRequest[],
     now: Date,
-    startedMs: number,
+    left: Map<string, number>,
   ): Promise<PlacementOutcome[]> {
     const outcomes = new Array<PlacementOutcome | undefined>(requests.length);
     const refuse = ({ index }: Candidate, refusal: Refusal) => {
@@ -115,7 +118,7 @@ export class OrderPlacement {
       candidates.map(({ request }) => request),
       available,
     );
-    for (const [variantId, left] of remaining) this.hints.observe(variantId, left, startedMs);
+    for (const [variantId, units] of remaining) left.set(variantId, units);
     const granted = candidates.filter((candidate, position) => {
       const short = shortages[position] ?? null;
       if (short !== null) refuse(candidate, { kind: 'out-of-stock', shortages: short });
