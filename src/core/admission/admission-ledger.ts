@@ -45,8 +45,8 @@ interface Question {
  * Every key is noted in Redis before the transaction that may admit it. The notes are trusted under an
  * *epoch*, whose name is kept in PostgreSQL and in Redis:
  * - A transaction reads the epoch and may commit only if its notes were written under that epoch, or if
- *   PostgreSQL has had none for as long as a lease lasts. Whoever cannot note (Redis is away) first breaks the epoch in PostgreSQL and
- *   waits until every process's lease on it is over.
+ *   PostgreSQL has had none for as long as a lease lasts. Whoever cannot note (Redis is away) first breaks
+ *   the epoch in PostgreSQL and waits until every process's lease on it is over.
  * - A refusal needs a lease on the epoch (read from PostgreSQL less than {@link LEASE_MS} ago), the same
  *   epoch declared complete in Redis by the very server process that answers, and no note of the key.
  * - A Redis that lost data has lost the declaration or runs under another run id. The keeper then begins

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Problem } from '../../common/problem.js';
 import { AppConfig } from '../../config/index.js';
+import type { PageQuery } from './page-query.js';
 
 /** One component of the sort key behind which the next page begins; big integers go as strings. */
 export type CursorValue = string | number | boolean | null;
@@ -47,6 +48,25 @@ export class CursorCodec {
       throw new Problem('CURSOR_INVALID');
     }
     return JSON.parse(payload.toString()) as CursorValue[];
+  }
+
+  /**
+   * One page of a list that is ordered by descending id: reads one row more than asked for, to know
+   * whether another page follows. @throws Problem CURSOR_INVALID as {@link decode}.
+   */
+  async pageById<Row extends { readonly id: string }>(
+    scope: string,
+    { limit, cursor }: PageQuery,
+    read: (page: { beforeId: string | null; limit: number }) => Promise<readonly Row[]>,
+  ): Promise<{ items: Row[]; nextCursor: string | null }> {
+    const beforeId = cursor === undefined ? null : String(this.decode(scope, cursor)[0]);
+    const rows = await read({ beforeId, limit: limit + 1 });
+    const items = rows.slice(0, limit);
+    const last = items.at(-1);
+    return {
+      items,
+      nextCursor: rows.length > limit && last !== undefined ? this.encode(scope, [last.id]) : null,
+    };
   }
 
   private mac(scope: string, payload: Buffer): Buffer {

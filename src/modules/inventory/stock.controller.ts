@@ -4,9 +4,9 @@ import type { FastifyReply } from 'fastify';
 import { isUuid } from '../../common/ids.js';
 import { Problem } from '../../common/problem.js';
 import { CurrentPrincipal, type Principal, RequirePermission } from '../../core/access-control/index.js';
-import { CursorCodec } from '../../core/cursor/index.js';
+import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
 import { etagOfVersion, requireIfMatch } from '../../core/versioning/index.js';
-import { ListMovementsQuery, MovementPageDto, SetStockDto, StockDto } from './dto/stock.dto.js';
+import { MovementPageDto, SetStockDto, StockDto } from './dto/stock.dto.js';
 import { StockService } from './stock.service.js';
 
 @ApiTags('admin: stock')
@@ -56,18 +56,13 @@ export class StockController {
   async movements(
     @CurrentPrincipal() principal: Principal,
     @Param('variantId') variantId: string,
-    @Query() { limit, cursor }: ListMovementsQuery,
+    @Query() query: PageQuery,
   ): Promise<MovementPageDto> {
     const id = existing(variantId);
-    const scope = `movements:${id}`;
-    const beforeId = cursor === undefined ? null : String(this.cursors.decode(scope, cursor)[0]);
-    const rows = await this.stock.listMovements(principal, id, { beforeId, limit: limit + 1 });
-    const items = rows.slice(0, limit);
-    const last = items.at(-1);
-    return {
-      items: items.map((row) => ({ ...row, occurredAt: row.occurredAt.toISOString() })),
-      nextCursor: rows.length > limit && last !== undefined ? this.cursors.encode(scope, [last.id]) : null,
-    };
+    const { items, nextCursor } = await this.cursors.pageById(`movements:${id}`, query, (page) =>
+      this.stock.listMovements(principal, id, page),
+    );
+    return { items: items.map((row) => ({ ...row, occurredAt: row.occurredAt.toISOString() })), nextCursor };
   }
 }
 

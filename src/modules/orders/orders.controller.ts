@@ -12,9 +12,9 @@ import { isUuid } from '../../common/ids.js';
 import { Problem } from '../../common/problem.js';
 import { AppConfig } from '../../config/index.js';
 import { CurrentPrincipal, type Principal, RequirePermission } from '../../core/access-control/index.js';
-import { CursorCodec } from '../../core/cursor/index.js';
+import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
 import { requireIdempotencyKey, type StoredAnswer } from '../../core/idempotency/index.js';
-import { ListOrdersQuery, OrderDetailsDto, OrderDto, OrderPageDto, PaymentDto } from './dto/order.dto.js';
+import { OrderDetailsDto, OrderDto, OrderPageDto, PaymentDto } from './dto/order.dto.js';
 import { PayOrderDto } from './dto/pay-order.dto.js';
 import { PlaceOrderDto } from './dto/place-order.dto.js';
 import { OrderCheckoutService } from './order-checkout.service.js';
@@ -61,19 +61,11 @@ export class OrdersController {
   @RequirePermission('read:orders')
   @ApiOperation({ summary: "The buyer's own orders, newest first" })
   @ApiOkResponse({ type: OrderPageDto })
-  async list(
-    @CurrentPrincipal() principal: Principal,
-    @Query() { limit, cursor }: ListOrdersQuery,
-  ): Promise<OrderPageDto> {
-    const scope = `orders:${principal.userId}`;
-    const beforeId = cursor === undefined ? null : String(this.cursors.decode(scope, cursor)[0]);
-    const rows = await this.orders.list(principal, { beforeId, limit: limit + 1 });
-    const items = rows.slice(0, limit);
-    const last = items.at(-1);
-    return {
-      items: items as OrderDto[],
-      nextCursor: rows.length > limit && last !== undefined ? this.cursors.encode(scope, [last.id]) : null,
-    };
+  async list(@CurrentPrincipal() principal: Principal, @Query() query: PageQuery): Promise<OrderPageDto> {
+    const { items, nextCursor } = await this.cursors.pageById(`orders:${principal.userId}`, query, (page) =>
+      this.orders.list(principal, page),
+    );
+    return { items: items as OrderDto[], nextCursor };
   }
 
   @Get(':id')

@@ -1,10 +1,7 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
+import { IsInt, Max, Min } from 'class-validator';
 
 const ON_HAND_MAX = 1_000_000_000;
-const PAGE_LIMIT_DEFAULT = 24;
-const PAGE_LIMIT_MAX = 100;
 
 export class SetStockDto {
   @ApiProperty({
@@ -25,22 +22,6 @@ export class StockDto {
   @ApiProperty() available!: number;
   @ApiProperty({ description: 'Grows only with administrative writes; 0 before the first one' })
   version!: number;
-}
-
-export class ListMovementsQuery {
-  @ApiPropertyOptional({ minimum: 1, maximum: PAGE_LIMIT_MAX, default: PAGE_LIMIT_DEFAULT })
-  @IsOptional()
-  @Transform(({ value }) => Number(value))
-  @IsInt()
-  @Min(1)
-  @Max(PAGE_LIMIT_MAX)
-  limit: number = PAGE_LIMIT_DEFAULT;
-
-  @ApiPropertyOptional()
-  @IsOptional()
-  @IsString()
-  @MaxLength(512)
-  cursor?: string;
 }
 
 export class MovementDto {
