@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Money } from '../../common/money.js';
 import { isUuid } from '../../common/ids.js';
+import { AppConfig } from '../../config/index.js';
 import {
   OptimizedPrismaService,
   Prisma,
@@ -80,7 +81,14 @@ export type ProductLookup =
 /** The public reads of the catalogue; statements are written so that each follows an index (docs/capacity.md). */
 @Injectable()
 export class CatalogRepository {
-  constructor(private readonly database: OptimizedPrismaService) {}
+  private readonly defaultCurrency: string;
+
+  constructor(
+    config: AppConfig,
+    private readonly database: OptimizedPrismaService,
+  ) {
+    this.defaultCurrency = config.env.DEFAULT_CURRENCY;
+  }
 
   /** One statement, two with a category or a search, one more for an empty page in a foreign currency. */
   async listProducts(query: ProductListQuery, floor: WalPosition | null): Promise<ReadAt<ProductPage>> {
@@ -88,7 +96,7 @@ export class CatalogRepository {
       const { categoryIds, productIds } = await findCandidates(client, query);
       if (categoryIds?.length === 0) return { outcome: 'no-such-category' };
       const items = await client.$queryRaw<ListedProduct[]>(pageStatement(query, categoryIds, productIds));
-      if (items.length === 0 && !(await isSoldIn(client, query.currency)))
+      if (items.length === 0 && !(await this.isSoldIn(client, query.currency)))
         return { outcome: 'currency-not-supported' };
       return { outcome: 'page', items };
     });
@@ -108,7 +116,7 @@ export class CatalogRepository {
         FROM products p WHERE ${isMatch} AND p.status = 'active'`;
       if (product === undefined) return { outcome: 'no-such-product' };
       const isPriced = product.variants.some(({ price }) => price !== null);
-      if (!isPriced && !(await isSoldIn(client, currency)))
+      if (!isPriced && !(await this.isSoldIn(client, currency)))
         return { outcome: 'currency-not-supported', productId: product.id };
       return { outcome: 'found', product };
     });
@@ -158,6 +166,14 @@ export class CatalogRepository {
       ]),
     );
   }
+
+  /** In its default currency the shop sells before the first price is set, otherwise once any product has one. */
+  private async isSoldIn(client: PrismaClient, currency: string): Promise<boolean> {
+    if (currency === this.defaultCurrency) return true;
+    const [row] = await client.$queryRaw<{ isSold: boolean }[]>`
+      SELECT EXISTS (SELECT FROM product_price_ranges WHERE currency = ${currency}::char(3)) AS "isSold"`;
+    return row?.isSold === true;
+  }
 }
 
 interface Candidates {
@@ -198,13 +214,6 @@ async function findCandidates(
     categoryIds: row?.categoryIds ?? null,
     productIds: found === null || found.length > NAMED_MATCHES_MAX ? null : found,
   };
-}
-
-/** The shop sells in a currency when any product has a price in it. */
-async function isSoldIn(client: PrismaClient, currency: string): Promise<boolean> {
-  const [row] = await client.$queryRaw<{ isSold: boolean }[]>`
-    SELECT EXISTS (SELECT FROM product_price_ranges WHERE currency = ${currency}::char(3)) AS "isSold"`;
-  return row?.isSold === true;
 }
 
 /** The page is cut out first; variants, prices and stock are only looked up for what is on it. */
