@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { RequestDeadlines } from './bootstrap/http/request-deadlines.js';
 import type { Clock } from './common/clock.js';
 import { type AppConfig, ConfigModule } from './config/index.js';
 import { AccessGuard } from './core/access-control/index.js';
@@ -52,8 +53,9 @@ export class AppModule {
         CartModule,
         OrdersModule,
       ],
-      // In this order: the limit by address before any work on the token.
       providers: [
+        RequestDeadlines,
+        // In this order: the limit by address before any work on the token.
         { provide: APP_GUARD, useExisting: HttpThrottlerGuard },
         { provide: APP_GUARD, useClass: AccessGuard },
       ],

@@ -16,6 +16,7 @@ import { HttpObserver } from './http/http-observer.js';
 import { addJsonParser } from './http/json-parser.js';
 import { ProblemFilter, sendProblem } from './http/problem.filter.js';
 import { serveReadyRoutes } from './http/ready-routes.js';
+import { RequestDeadlines } from './http/request-deadlines.js';
 import { API_HEADERS } from './http/security-headers.js';
 import { createValidationPipe } from './http/validation.js';
 import { serveOpenApi } from './openapi.js';
@@ -39,9 +40,11 @@ export async function createApplication(
   const observer = new HttpObserver(config.env.ACCESS_LOG, logger, app.get(Metrics));
 
   const crossOrigin = new CrossOriginPolicy(config.env.PUBLIC_ORIGINS);
+  const deadlines = app.get(RequestDeadlines);
 
   addJsonParser(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
+    deadlines.begin(reply);
     reply.headers(API_HEADERS);
     reply.header('x-request-id', request.id);
     if (state.isDraining) reply.header('Connection', 'close');
@@ -57,6 +60,7 @@ export async function createApplication(
     if (!crossOrigin.apply(request, reply)) done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
+    deadlines.end(reply);
     observer.observe(request, reply);
     done();
   });

@@ -207,15 +207,10 @@ export const ERROR_CODES = {
     'The session store is unavailable',
     'Sign-in and refresh are not possible at present. Retry after `Retry-After` seconds.',
   ),
-  SERVER_OVERLOADED: define(
+  REQUEST_DEADLINE_EXCEEDED: define(
     503,
-    'The server is overloaded',
-    'The request was not started. Retry after `Retry-After` seconds.',
-  ),
-  SERVER_DRAINING: define(
-    503,
-    'The server is shutting down',
-    'Send the request again; another instance answers it.',
+    'The answer took too long',
+    'The outcome of a write is unknown. Retry with the same `Idempotency-Key` to get its answer; without a key, read first.',
   ),
   INTERNAL_ERROR: define(500, 'The server failed', 'A defect of the server; it is logged under `requestId`.'),
 } as const satisfies Record<string, ErrorCode>;

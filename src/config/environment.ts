@@ -76,10 +76,14 @@ export const ENVIRONMENT = {
     desc: 'Web origins that may call the API with cookies (CORS and the Origin check), comma separated.',
   }),
   BODY_LIMIT_BYTES: int(1024, 10_485_760)({ default: 65_536, desc: 'Largest request body.' }),
-  REQUEST_TIMEOUT_MS: int(
-    1000,
+  REQUEST_TIMEOUT_MS: int(1000, 120_000)({ default: 15_000, desc: 'Longest time for a request to arrive.' }),
+  REQUEST_DEADLINE_MS: int(
+    100,
     120_000,
-  )({ default: 15_000, desc: 'Longest time for a request to arrive, and for its answer to be made.' }),
+  )({
+    default: 15_000,
+    desc: 'Longest time from the headers of a request to its answer, which then is a 503.',
+  }),
   SHUTDOWN_DELAY_MS: int(
     0,
     60_000,

@@ -372,6 +372,45 @@ describe('with a dependency lost', () => {
     });
   });
 
+  describe('when an answer takes longer than its deadline', () => {
+    beforeAll(() =>
+      begin({
+        env: () =>
+          Promise.resolve({
+            DATABASE_STATEMENT_TIMEOUT_MS: '10000',
+            ORDER_DEADLINE_MS: '10000',
+            REQUEST_DEADLINE_MS: '300',
+          }),
+      }),
+    );
+    afterAll(end);
+
+    it('the client gets 503, the work goes on, and the same key tells what came of it', async () => {
+      const variantId = await shop.createVariant(5);
+      const holder = await shop.pool.connect();
+      try {
+        await holder.query('BEGIN');
+        await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+        const answer = await api.order(buyer, variantId, 'overdue');
+        expectProblem(answer, 503, 'REQUEST_DEADLINE_EXCEEDED');
+        expect(answer.headers.get('retry-after')).toBe('1');
+      } finally {
+        await holder.query('COMMIT');
+        holder.release();
+      }
+      await waitFor('the order to be placed behind that answer', async () => {
+        const { reserved } = await shop.stockOf(variantId);
+        return reserved === 1;
+      });
+      const retry = await api.order(buyer, variantId, 'overdue');
+      expect([retry.status, retry.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
+      expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 1 });
+      expect(await application.app.get(Metrics).registry.metrics()).toContain(
+        'http_deadlines_exceeded_total{method="POST",route="/api/v1/orders"} 1',
+      );
+    });
+  });
+
   const cartLine = (variantId: string): ApiRequest => ({
     token: buyer.token,
     body: { variantId, quantity: 1 },

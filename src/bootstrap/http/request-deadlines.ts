@@ -1,0 +1,107 @@
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { Counter } from 'prom-client';
+import { Problem } from '../../common/problem.js';
+import { AppConfig } from '../../config/index.js';
+import { Logger } from '../../infrastructure/logging/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { sendProblem } from './problem.filter.js';
+
+/** An answer may be this much later than its deadline, for one timer instead of one per request. */
+const SWEEP_INTERVAL_MS = 250;
+
+/** A request without an answer, for the log. */
+export interface OpenRequest {
+  readonly requestId: string;
+  readonly method: string;
+  /** The pattern, never what the client sent. */
+  readonly route: string;
+  readonly forMs: number;
+}
+
+/**
+ * Every request gets an answer within the deadline, counted from the arrival of its headers: 503
+ * `REQUEST_DEADLINE_EXCEEDED`, or 408 when its body has not arrived either. The work goes on behind
+ * that answer, because what it writes may be committed already; its own late answer is discarded.
+ * An answer whose bytes are under way is left alone.
+ *
+ * All deadlines are equally long, so the oldest request is always the next one due: a request costs
+ * two operations on a set, a sweep costs what it finds.
+ */
+@Injectable()
+export class RequestDeadlines implements OnApplicationBootstrap, OnApplicationShutdown {
+  /** In order of arrival. A request whose client is gone stays until its deadline. */
+  private readonly open = new Set<FastifyReply>();
+  private readonly exceeded: Counter<'method' | 'route'>;
+  private readonly deadlineMs: number;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    { env }: AppConfig,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.deadlineMs = env.REQUEST_DEADLINE_MS;
+    this.exceeded = metrics.counter({
+      name: 'http_deadlines_exceeded_total',
+      help: 'Requests that were answered by their deadline instead of their handler',
+      labelNames: ['method', 'route'],
+    });
+  }
+
+  begin(reply: FastifyReply): void {
+    this.open.add(reply);
+  }
+
+  end(reply: FastifyReply): void {
+    this.open.delete(reply);
+  }
+
+  /** Requests that have no answer yet, the oldest first. */
+  unanswered(): OpenRequest[] {
+    return [...this.open].filter(({ sent, raw }) => !sent && !raw.destroyed).map(describe);
+  }
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.sweep();
+    }, SWEEP_INTERVAL_MS).unref();
+  }
+
+  /** After the draining, whose requests have their deadlines as well. */
+  onApplicationShutdown(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+  }
+
+  sweep(): void {
+    for (const reply of this.open) {
+      if (reply.elapsedTime < this.deadlineMs) return;
+      this.open.delete(reply);
+      // Answered and still on its way to a slow client, or nobody is there to read it.
+      if (!reply.sent && !reply.raw.headersSent && !reply.raw.destroyed) this.answer(reply);
+    }
+  }
+
+  private answer(reply: FastifyReply): void {
+    const { request } = reply;
+    if (!request.raw.complete) {
+      // What is still to come of the body would be taken for the next request.
+      reply.header('Connection', 'close');
+      sendProblem(reply, new Problem('REQUEST_TIMEOUT'), request.id);
+      return;
+    }
+    const { forMs, ...open } = describe(reply);
+    this.exceeded.inc({ method: open.method, route: open.route });
+    this.logger.warn({ ...open, durationMs: forMs }, 'a request has exceeded its deadline');
+    sendProblem(reply, new Problem('REQUEST_DEADLINE_EXCEEDED'), request.id);
+  }
+}
+
+function describe({ request, elapsedTime }: FastifyReply): OpenRequest {
+  return {
+    requestId: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? 'unmatched',
+    forMs: Math.round(elapsedTime),
+  };
+}
