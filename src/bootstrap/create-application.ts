@@ -10,6 +10,7 @@ import { ProcessState } from '../core/health/index.js';
 import { HttpThrottlerGuard } from '../core/rate-limiter/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
+import { AllowedMethods } from './http/allowed-methods.js';
 import { CrossOriginPolicy } from './http/cross-origin.js';
 import { createFastifyAdapter } from './http/fastify-adapter.js';
 import { HttpObserver } from './http/http-observer.js';
@@ -41,8 +42,10 @@ export async function createApplication(
 
   const crossOrigin = new CrossOriginPolicy(config.env.PUBLIC_ORIGINS);
   const deadlines = app.get(RequestDeadlines);
+  const allowedMethods = new AllowedMethods();
 
   addJsonParser(fastify);
+  allowedMethods.learnFrom(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     deadlines.begin(reply);
     reply.headers(API_HEADERS);
@@ -57,7 +60,7 @@ export async function createApplication(
       );
       return;
     }
-    if (!crossOrigin.apply(request, reply)) done();
+    if (!crossOrigin.apply(request, reply) && !allowedMethods.refuse(request, reply)) done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     deadlines.end(reply);

@@ -623,13 +623,21 @@ describe('bad input', () => {
       'PROPFIND',
       'get',
     ];
+    const codes = new Map([
+      ['OPTIONS', 'ROUTE_NOT_FOUND'],
+      ['CONNECTS', 'REQUEST_MALFORMED'],
+      ['get', 'REQUEST_MALFORMED'],
+    ]);
     for (const path of new Set(routes.map((route) => route.path))) {
       const own = routes.filter((route) => route.path === path);
       for (const method of methods) {
         if (own.some((route) => route.method === method)) continue;
-        await expectRefusal('wrong method', { method, path: pathOf(own[0] as ApiRoute) });
+        const code = codes.get(method) ?? 'METHOD_NOT_ALLOWED';
+        await expectRefusal('wrong method', { method, path: pathOf(own[0] as ApiRoute) }, code);
       }
     }
+    const { headers } = await sendRaw(application.url, { method: 'DELETE', path: '/api/v1/orders/' });
+    expect(headers.get('allow')).toBe('GET, HEAD, POST');
   });
 
   it('in the path is refused', async () => {
