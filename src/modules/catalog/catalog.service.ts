@@ -14,12 +14,11 @@ import { catalogTags } from './catalog-tags.js';
 import {
   CatalogRepository,
   type CategoryView,
-  type ListedProduct,
-  type ProductPage,
-  type ProductView,
   type ReadFloor,
   type VariantDetails,
 } from './catalog.repository.js';
+import { type ListedProduct, type ProductPage, ProductListRepository } from './product-list.repository.js';
+import type { ProductView } from './product-views.repository.js';
 
 /**
  * The public catalogue as ready-made answers. Answers come at once when they are in memory, otherwise as
@@ -30,6 +29,7 @@ export class CatalogService {
   constructor(
     private readonly queries: CatalogQueries,
     private readonly cache: AnswerCache,
+    private readonly productLists: ProductListRepository,
     private readonly repository: CatalogRepository,
     private readonly cursors: CursorCodec,
   ) {}
@@ -81,7 +81,7 @@ export class CatalogService {
   }
 
   private async readProductList(query: ProductListQuery, floor: bigint | null): Promise<Filling> {
-    const { value, position } = await this.repository.listProducts(query, floor);
+    const { value, position } = await this.productLists.list(query, floor);
     return { content: this.productPage(query, value), tags: tagsOfPage(query, value), position };
   }
 
