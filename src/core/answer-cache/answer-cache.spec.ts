@@ -1,17 +1,11 @@
 import { Problem } from '../../common/problem.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import type { Answer } from './answer.js';
-import {
-  AnswerCache,
-  EXPIRED_SERVE_MS,
-  type Fill,
-  REFILL_INTERVAL_MS,
-  REFUSAL_TTL_MS,
-  STALE_SERVE_MS,
-  UNTRACKED_FRESH_MS,
-} from './answer-cache.js';
+import { AnswerCache, EXPIRED_SERVE_MS, REFILL_INTERVAL_MS, STALE_SERVE_MS } from './answer-cache.js';
 import { AnswerCacheMetrics } from './answer-cache.metrics.js';
+import { type Fill, REFUSAL_TTL_MS } from './answer-reader.js';
 import type { StoredAnswer } from './answer-store.js';
+import { UNTRACKED_FRESH_MS } from './answer-truth.js';
 
 const TTL_MS = 60_000;
 

@@ -1,73 +1,35 @@
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../../common/problem.js';
-import type { Clock } from '../../common/clock.js';
 import type { WalPosition } from '../../infrastructure/database/prisma/index.js';
-import { type Answer, makeAnswer, type Representation } from './answer.js';
-import type { AnswerCacheMetrics } from './answer-cache.metrics.js';
-import type { AnswerStore, StoredAnswer } from './answer-store.js';
-import { InvalidationLog } from './invalidation-log.js';
+import type { Answer, Representation } from './answer.js';
+import { AnswerReader, type AnswerReaderOptions, type AnswerReading, type Fill } from './answer-reader.js';
+import type { StoredAnswer } from './answer-store.js';
+import { AnswerTruth, type AnswerTruthOptions, type DatedAnswer } from './answer-truth.js';
 
-/** What a fill has read: a JSON text or a refusal, the tags it depends on, and as of which position. */
-export interface Filling {
-  readonly content: string | Problem;
-  readonly tags: readonly string[];
-  readonly position: WalPosition;
-}
-
-/** Reads the answer afresh, on a node that has replayed the floor. Refusals are values, errors are thrown. */
-export type Fill = (floor: WalPosition | null) => Promise<Filling>;
-
-/** How the cache learns that it can trust the events; {@link EventStream} is one. */
-export interface EventSource {
-  readonly isCurrent: boolean;
-  /** How often the source has been interrupted; after each, events may have been missed. */
-  readonly interruptions: number;
-}
-
-export interface AnswerCacheOptions {
-  readonly clock: Clock;
-  readonly store: AnswerStore;
-  readonly events: EventSource;
-  /** A position behind which nothing lies that was committed before the call. */
-  readonly currentPosition: () => Promise<WalPosition>;
-  readonly isDatabaseUnavailable: (error: unknown) => boolean;
-  readonly metrics: AnswerCacheMetrics;
+export interface AnswerCacheOptions extends AnswerTruthOptions, AnswerReaderOptions {
   readonly bytesMax: number;
-  readonly ttlMs: number;
-  /** From 0 to 1, evenly. */
-  readonly random?: () => number;
 }
 
 /** How long after an invalidation the old answer may still be sent while the new one is being made. */
 export const STALE_SERVE_MS = 400;
 /** An answer that is invalidated all the time (a flash sale's product) is made anew this often. */
 export const REFILL_INTERVAL_MS = 250;
-/** Without events an answer counts as true for this long; with STALE_SERVE_MS it lives a second at most. */
-export const UNTRACKED_FRESH_MS = 600;
 /** An expired answer that nothing has invalidated may be sent this long while the new one is being made. */
 export const EXPIRED_SERVE_MS = 5000;
 /** When nothing can be read at all, an answer that nothing has invalidated is better than none, for this long. */
 const STALE_IF_ERROR_MS = 600_000;
-/** Refusals are cheap to make again and are asked for by mistake or by attack: they are kept for a short time. */
-export const REFUSAL_TTL_MS = 5000;
 /** An answer from a replica that may lag, because no node that does not lag can be had. */
 const DEGRADED_FRESH_MS = 1000;
-const TAGS_MAX = 100_000;
-const TRACKING_RETRY_MS = 1000;
-const JITTER = 0.1;
 /** What an entry costs beside its bodies: objects, headers, map cells, and a short body's second form. */
 const ENTRY_OVERHEAD_BYTES = 2048;
 const TAG_OVERHEAD_BYTES = 64;
 
-interface Entry extends StoredAnswer {
-  readonly filledAtMs: number;
+interface Entry extends StoredAnswer, DatedAnswer {
   readonly expiresAtMs: number;
   /** Counts as fresh until then, whatever is known. */
   readonly trustedUntilMs: number;
   /** Last moment at which it was known to be true. */
   verifiedAtMs: number;
-  /** Epoch of the log at which it was last compared with it. */
-  checkedEpoch: number;
   refilledAtMs: number;
 }
 
@@ -91,11 +53,12 @@ interface Entry extends StoredAnswer {
 export class AnswerCache {
   private readonly entries: LRUCache<string, Entry>;
   private readonly flights = new Map<string, Promise<Entry>>();
-  private readonly log = new InvalidationLog(TAGS_MAX);
-  private trackedInterruptions = -1;
-  private asked = { interruptions: -1, atMs: -Infinity };
+  private readonly truth: AnswerTruth;
+  private readonly reader: AnswerReader;
 
   constructor(private readonly options: AnswerCacheOptions) {
+    this.truth = new AnswerTruth(options);
+    this.reader = new AnswerReader(this.truth, options);
     this.entries = new LRUCache({ maxSize: options.bytesMax });
     options.metrics.observeSize(() => ({ bytes: this.entries.calculatedSize, entries: this.entries.size }));
   }
@@ -119,9 +82,7 @@ export class AnswerCache {
 
   /** What depends on one of the tags and was read before the position is not true any more. */
   invalidate(tags: readonly string[], position: WalPosition): void {
-    // One further than the event: a read on the writer can report the very position at which a commit is
-    // durable and not yet visible. The relay's own writes move the log past it at once.
-    for (const tag of tags) this.log.record(tag, position + 1n);
+    this.truth.invalidate(tags, position);
   }
 
   private inMemory(key: string, fill: Fill): Answer | Problem | null {
@@ -144,29 +105,17 @@ export class AnswerCache {
 
   private isFresh(entry: Entry, nowMs: number): boolean {
     if (nowMs >= entry.expiresAtMs) return false;
-    if (nowMs >= entry.trustedUntilMs && !this.isTrue(entry, nowMs)) return false;
+    if (nowMs >= entry.trustedUntilMs && !this.truth.isTrue(entry, nowMs)) return false;
     entry.verifiedAtMs = nowMs;
     return true;
-  }
-
-  /** Nothing is known that makes the entry false, and we would know. */
-  private isTrue(entry: Entry, nowMs: number): boolean {
-    if (!this.isTracking(nowMs)) return nowMs - entry.filledAtMs < UNTRACKED_FRESH_MS;
-    return !this.isInvalidated(entry);
-  }
-
-  private isInvalidated(entry: Entry): boolean {
-    const { epoch } = this.log;
-    if (entry.checkedEpoch === epoch) return false;
-    if (this.log.floorOf(entry.tags) > entry.position) return true;
-    entry.checkedEpoch = epoch;
-    return false;
   }
 
   private mayServeStale(entry: Entry, nowMs: number): boolean {
     if (nowMs - entry.verifiedAtMs <= STALE_SERVE_MS) return true;
     return (
-      nowMs < entry.expiresAtMs + EXPIRED_SERVE_MS && nowMs >= entry.expiresAtMs && this.isTrue(entry, nowMs)
+      nowMs < entry.expiresAtMs + EXPIRED_SERVE_MS &&
+      nowMs >= entry.expiresAtMs &&
+      this.truth.isTrue(entry, nowMs)
     );
   }
 
@@ -189,7 +138,8 @@ export class AnswerCache {
 
   private mayReplaceError(entry: Entry): boolean {
     return (
-      this.options.clock.monotonicMs() - entry.filledAtMs < STALE_IF_ERROR_MS && !this.isInvalidated(entry)
+      this.options.clock.monotonicMs() - entry.filledAtMs < STALE_IF_ERROR_MS &&
+      !this.truth.isInvalidated(entry)
     );
   }
 
@@ -205,50 +155,11 @@ export class AnswerCache {
   }
 
   private async refill(key: string, fill: Fill, startedAtMs: number): Promise<Entry> {
-    const { metrics, store } = this.options;
-    const before = this.entries.peek(key);
-    const floor = this.log.floorOf(before?.tags ?? []);
-    if (this.isTracking(startedAtMs)) {
-      const shared = await store.read(key);
-      if (shared !== null && shared.stored.position >= this.log.floorOf(shared.stored.tags)) {
-        metrics.countSharedHit();
-        return this.keep(key, shared.stored, startedAtMs, shared.ttlMs);
-      }
-    }
-    metrics.countMiss();
-    const { stored, isDegraded } = await this.read(fill, floor);
-    const ttlMs =
-      (stored.content instanceof Problem
-        ? Math.min(REFUSAL_TTL_MS, this.options.ttlMs)
-        : this.options.ttlMs) * this.jitter();
-    const entry = this.keep(key, stored, startedAtMs, ttlMs, isDegraded);
-    // Nobody waits for Redis.
-    if (!isDegraded) void store.write(key, stored, ttlMs);
-    return entry;
+    const knownTags = this.entries.peek(key)?.tags ?? [];
+    return this.keep(key, await this.reader.read(key, fill, knownTags, startedAtMs), startedAtMs);
   }
 
-  private async read(fill: Fill, floor: WalPosition): Promise<{ stored: StoredAnswer; isDegraded: boolean }> {
-    try {
-      let filling = await fill(floor === 0n ? null : floor);
-      // The tags are known only now, and one of them may ask for more than the key's last entry did.
-      const needed = this.log.floorOf(filling.tags);
-      if (needed > floor && filling.position < needed) filling = await fill(needed);
-      return { stored: await toStored(filling), isDegraded: false };
-    } catch (error) {
-      if (floor === 0n || !this.options.isDatabaseUnavailable(error)) throw error;
-      // The writer is gone and no replica has what it had: an old answer is all there is.
-      this.options.metrics.countDegradedFill();
-      return { stored: await toStored(await fill(null)), isDegraded: true };
-    }
-  }
-
-  private keep(
-    key: string,
-    stored: StoredAnswer,
-    startedAtMs: number,
-    ttlMs: number,
-    isDegraded = false,
-  ): Entry {
+  private keep(key: string, { stored, ttlMs, isDegraded }: AnswerReading, startedAtMs: number): Entry {
     const entry: Entry = {
       ...stored,
       filledAtMs: startedAtMs,
@@ -261,37 +172,6 @@ export class AnswerCache {
     this.entries.set(key, entry, { size: sizeOf(key, stored) });
     return entry;
   }
-
-  /** True while every change since the baseline is known or will be told. */
-  private isTracking(nowMs: number): boolean {
-    const { events } = this.options;
-    if (!events.isCurrent) return false;
-    if (this.trackedInterruptions === events.interruptions) return true;
-    const { interruptions } = events;
-    if (this.asked.interruptions !== interruptions || nowMs - this.asked.atMs >= TRACKING_RETRY_MS) {
-      this.asked = { interruptions, atMs: nowMs };
-      void this.startTracking(interruptions);
-    }
-    return false;
-  }
-
-  /** What was read before now may have changed unheard: from now on everything is heard. */
-  private async startTracking(interruptions: number): Promise<void> {
-    try {
-      this.log.raiseBaseline(await this.options.currentPosition());
-      this.trackedInterruptions = interruptions;
-    } catch {
-      // Without the writer the position is not known; entries stay short-lived until it is.
-    }
-  }
-
-  private jitter(): number {
-    return 1 + JITTER * (2 * (this.options.random ?? Math.random)() - 1);
-  }
-}
-
-async function toStored({ content, tags, position }: Filling): Promise<StoredAnswer> {
-  return { content: typeof content === 'string' ? await makeAnswer(content) : content, tags, position };
 }
 
 function contentOf({ content }: Entry): Answer {
