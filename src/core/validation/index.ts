@@ -1,0 +1,1 @@
+export { compileQuickCheck, type DtoClass, type QuickCheck } from './quick-check.js';
