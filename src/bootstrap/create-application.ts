@@ -19,7 +19,7 @@ import { ProblemFilter, sendProblem } from './http/problem.filter.js';
 import { serveReadyRoutes } from './http/ready-routes.js';
 import { RequestDeadlines } from './http/request-deadlines.js';
 import { API_HEADERS } from './http/security-headers.js';
-import { createValidationPipe } from './http/validation.js';
+import { BodyValidationPipe } from './http/validation.js';
 import { serveOpenApi } from './openapi.js';
 
 /** The API's prefix; health routes stand outside of it, where probes expect them. */
@@ -73,7 +73,7 @@ export async function createApplication(
   app.setGlobalPrefix(API_PREFIX, {
     exclude: ['health', 'health/live', 'health/ready', '.well-known/jwks.json'],
   });
-  app.useGlobalPipes(createValidationPipe());
+  app.useGlobalPipes(new BodyValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger));
   serveOpenApi(app);
   await app.init();

@@ -4,6 +4,7 @@ import { Metrics } from '../../src/infrastructure/metrics/index.js';
 import { type ApiAnswer, ApiClient, type ApiRequest } from '../support/api-client.js';
 import { type AppUnderTest, startApp } from '../support/app-harness.js';
 import { type Redis, startTestServices, type TestServices } from '../support/services/index.js';
+import { query } from '../support/services/test-database.js';
 import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
 import {
   expectProblem,
@@ -246,6 +247,71 @@ describe('with a dependency lost', () => {
         await readers;
       }
       expect([...answers.keys()]).toEqual([200]);
+    });
+  });
+
+  describe('when the replica hangs', () => {
+    beforeAll(() => begin({ dedicatedPostgres: true }));
+    afterAll(end);
+
+    const metric = async (series: string): Promise<number> => {
+      const text = await application.app.get(Metrics).registry.metrics();
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${series} `))
+          ?.slice(series.length) ?? 0,
+      );
+    };
+    const read = async () => {
+      expect((await api.get(ORDERS, { token: buyer.token })).status).toBe(200);
+    };
+
+    it('it costs the reads in flight a deadline and nobody after them, and is read again when it goes on', async () => {
+      const replica = services.postgres?.replicas[0];
+      if (replica === undefined) throw new Error('there is no replica');
+      await services.waitForReplica();
+      await Promise.all(Array.from({ length: 6 }, read));
+      expect(await readsOf('replica')).toBeGreaterThan(0);
+      const backends = await query(services.replicaSuperuserUrl, [
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+      ]);
+      // The postmaster as well, or it would serve new connections.
+      const stopped = [replica.pid, ...backends.map(({ pid }) => Number(pid))];
+      expect(stopped.length).toBeGreaterThan(1);
+      for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+      try {
+        // More than the pool has connections: some wait for one.
+        await Promise.all(Array.from({ length: 25 }, read));
+        const [sent, onPrimary] = [
+          await metric('database_statements_total{pool="read"}'),
+          await readsOf('primary'),
+        ];
+        for (let index = 0; index < 100; index += 1) await read();
+        await waitFor(
+          'two probes that failed',
+          async () => (await metric('database_probes_total{replica="0",outcome="failed"}')) >= 2,
+        );
+        for (let index = 0; index < 100; index += 1) await read();
+        expect(await metric('database_statements_total{pool="read"}')).toBe(sent);
+        expect(await readsOf('primary')).toBe(onPrimary + 200);
+        expect(await metric('database_ejections_total{replica="0"}')).toBe(1);
+        expect(await metric('database_replicas_ejected')).toBe(1);
+        await waitForHealth(503);
+      } finally {
+        for (const pid of stopped) process.kill(pid, 'SIGCONT');
+      }
+      const onReplica = await readsOf('replica');
+      await waitFor(
+        'reads on the replica again',
+        async () => {
+          await read();
+          return (await readsOf('replica')) > onReplica;
+        },
+        RECOVERY_DEADLINE_MS,
+      );
+      expect(await metric('database_replicas_ejected')).toBe(0);
+      await waitForHealth();
     });
   });
 

@@ -27,7 +27,7 @@ class Member {
     const [logger, metrics, clock] = [createLogger('silent'), new Metrics(), new SystemClock()];
     this.redis = new RedisService(config, logger, metrics);
     this.redis.client('main');
-    this.database = new OptimizedPrismaService(config, logger, metrics, clock);
+    this.database = new OptimizedPrismaService(config, logger, metrics);
     this.ledger = new AdmissionLedger(this.redis, this.database, clock);
     const jobs = new JobRunner(config, this.database, clock, logger, metrics);
     this.keeper = new AdmissionKeeper(this.redis, this.database, this.ledger, jobs, logger);

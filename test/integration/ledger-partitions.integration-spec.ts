@@ -4,7 +4,6 @@ import { loadConfig } from '../../src/config/index.js';
 import { OptimizedPrismaService } from '../../src/infrastructure/database/prisma/index.js';
 import { StockRepository } from '../../src/modules/inventory/stock.repository.js';
 import { testEnvironment } from '../support/app-harness.js';
-import { ManualClock } from '../support/manual-clock.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { Shop } from '../support/shop.builder.js';
 
@@ -20,7 +19,6 @@ describe('the partitions of the ledger', () => {
       loadConfig(testEnvironment(services)),
       createLogger('silent'),
       new Metrics(),
-      new ManualClock(),
     );
   });
 

@@ -1,6 +1,7 @@
 import {
   isDatabaseUnavailable,
   isForeignKeyViolation,
+  isNodeUnavailable,
   isUniqueViolation,
   sqlStateOf,
 } from './database-errors.js';
@@ -94,6 +95,15 @@ describe('an error of the database', () => {
   it('has the state of the driver, not the code of Prisma', () => {
     expect(sqlStateOf(prisma('P2010', '23505'))).toBe('23505');
     expect(sqlStateOf(driver('P2002'))).toBeNull();
+  });
+
+  it.each(['40001', '40P01', '55P03', '57014'])('with the state %s says nothing of the node', (state) => {
+    expect(isNodeUnavailable(driver(state))).toBe(false);
+    expect(isNodeUnavailable(prisma('P2010', state))).toBe(false);
+  });
+
+  it.each(['08006', '57P01', '25006', 'ECONNRESET', 'P2024'])('with the state %s is the node’s', (state) => {
+    expect(isNodeUnavailable(driver(state))).toBe(true);
   });
 
   it('may be its own cause without hanging anybody', () => {

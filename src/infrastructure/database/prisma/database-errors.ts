@@ -48,10 +48,19 @@ export function sqlStateOf(error: unknown): string | null {
   return null;
 }
 
-/** True when the database cannot be reached or has ended the session: the client gets DATABASE_UNAVAILABLE. */
+/**
+ * True when the database cannot be reached, has ended the session or has given the statement up: the client
+ * gets DATABASE_UNAVAILABLE.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlStateOf(error);
-  if (state !== null && (UNAVAILABLE_SQLSTATES.test(state) || RETRYABLE_SQLSTATES.test(state))) return true;
+  return (state !== null && RETRYABLE_SQLSTATES.test(state)) || isNodeUnavailable(error);
+}
+
+/** True when the node itself cannot be reached, does not answer, or has ended the session. */
+export function isNodeUnavailable(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  if (state !== null && UNAVAILABLE_SQLSTATES.test(state)) return true;
   for (const { code, message } of chain(error)) {
     if (
       typeof code === 'string' &&

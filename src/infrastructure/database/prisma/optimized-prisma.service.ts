@@ -1,7 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
-import { Clock } from '../../../common/clock.js';
 import { AppConfig } from '../../../config/index.js';
 import { Logger } from '../../logging/index.js';
 import { Metrics } from '../../metrics/index.js';
@@ -9,8 +8,11 @@ import { createCountedPool, type PoolName } from './counted-pool.js';
 import { isDatabaseUnavailable, sqlStateOf } from './database-errors.js';
 import { PrismaClient, type Prisma } from './generated/client.js';
 import { Replica } from './replica.js';
+import { ReplicaObserver } from './replica-observer.js';
 import { SqlTransaction } from './sql-transaction.js';
 import { parseWalPosition, type WalPosition } from './wal-position.js';
+
+const APPLICATION_NAME = `caudal-${String(process.pid)}`;
 
 /**
  * How fresh a read must be: at least a WAL position; `primary` when the position is not known;
@@ -23,9 +25,10 @@ export type ReadFloor = WalPosition | 'primary' | null;
  *
  * Writes and transactions go to the writer. A read goes to the healthy replica with the fewest
  * pending reads that has replayed its floor, otherwise to the writer. A replica that fails is left
- * alone for a second and its read is made again elsewhere. When the writer is gone, its callers get
- * the driver's error within the acquire timeout ({@link isDatabaseUnavailable} recognises it), and the
- * pool reconnects by itself once the writer answers.
+ * alone until a probe in the background succeeds, and its reads are made again elsewhere. When the
+ * writer is gone, its callers get the driver's error within the acquire timeout
+ * ({@link isDatabaseUnavailable} recognises it), and the pool reconnects by itself once the writer
+ * answers.
  *
  * Every statement has a deadline: inside transactions by SET LOCAL, which PgBouncer's transaction mode
  * supports, outside by the driver.
@@ -40,9 +43,8 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
 
   constructor(
     private readonly config: AppConfig,
-    private readonly logger: Logger,
+    logger: Logger,
     metrics: Metrics,
-    clock: Clock,
   ) {
     const statements = metrics.counter({
       name: 'database_statements_total',
@@ -68,7 +70,15 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
       },
     });
     const readPoolSize = Math.max(1, Math.floor(poolSizes.read / Math.max(1, replicaUrls.length)));
-    this.replicas = replicaUrls.map((url) => new Replica(open('read', url, readPoolSize), clock));
+    const observer = new ReplicaObserver(logger, metrics);
+    this.replicas = replicaUrls.map(
+      (url, index) =>
+        new Replica(
+          open('read', url, readPoolSize),
+          { connectionString: url, application_name: APPLICATION_NAME },
+          observer.eventsOf(index),
+        ),
+    );
 
     const deadlineMs = String(env.DATABASE_STATEMENT_TIMEOUT_MS);
     this.beginStatement = `BEGIN; SET LOCAL statement_timeout = ${deadlineMs}; SET LOCAL lock_timeout = ${deadlineMs}; SET LOCAL idle_in_transaction_session_timeout = ${deadlineMs}`;
@@ -79,19 +89,12 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
   async read<T>(floor: ReadFloor, work: (client: PrismaClient) => Promise<T>): Promise<T> {
     if (floor !== 'primary') {
       for (const replica of this.candidates()) {
-        replica.pending += 1;
-        try {
-          if (floor !== null && !(await replica.hasReplayed(floor))) continue;
-          const result = await work(replica.client);
-          this.reads.inc({ node: 'replica' });
-          return result;
-        } catch (error) {
-          if (!isDatabaseUnavailable(error)) throw error;
-          this.logger.warn({ reason: String(error) }, 'a replica failed; its reads go elsewhere');
-          replica.eject();
-        } finally {
-          replica.pending -= 1;
-        }
+        const answer = await replica.attempt(async () =>
+          floor === null || (await replica.hasReplayed(floor)) ? { value: await work(replica.client) } : null,
+        );
+        if (answer === null) continue;
+        this.reads.inc({ node: 'replica' });
+        return answer.value;
       }
     }
     this.reads.inc({ node: 'primary' });
@@ -140,19 +143,14 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
     work: (client: PrismaClient) => Promise<T>,
   ): Promise<{ value: T; position: WalPosition }> {
     for (const replica of this.candidates()) {
-      replica.pending += 1;
-      try {
+      const answer = await replica.attempt(async () => {
         const position = await replica.replayPosition();
-        if (floor !== null && position < floor) continue;
-        const value = await work(replica.client);
-        this.reads.inc({ node: 'replica' });
-        return { value, position };
-      } catch (error) {
-        if (!isDatabaseUnavailable(error)) throw error;
-        replica.eject();
-      } finally {
-        replica.pending -= 1;
-      }
+        if (floor !== null && position < floor) return null;
+        return { value: await work(replica.client), position };
+      });
+      if (answer === null) continue;
+      this.reads.inc({ node: 'replica' });
+      return answer;
     }
     const position = await this.currentPosition();
     this.reads.inc({ node: 'primary' });
@@ -167,27 +165,23 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
     return performance.now() - start;
   }
 
+  /** One answer for each replica; one that is ejected is not asked. */
   async pingReplicas(): Promise<boolean[]> {
     return Promise.all(
-      this.replicas.map((replica) =>
-        replica.replayPosition().then(
-          () => true,
-          () => false,
-        ),
+      this.replicas.map(
+        async (replica) =>
+          replica.isAdmitted && (await replica.attempt(() => replica.replayPosition())) !== null,
       ),
     );
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.write.$disconnect();
-    await Promise.all(this.replicas.map((replica) => replica.client.$disconnect()));
-    await Promise.all(
-      [this.writePool, ...this.replicas.map((replica) => replica.pool)].map((pool) => pool.end()),
-    );
+    await Promise.all([this.writePool.end(), ...this.replicas.map((replica) => replica.close())]);
   }
 
   private candidates(): Replica[] {
-    return this.replicas.filter((replica) => !replica.isEjected).sort((a, b) => a.pending - b.pending);
+    return this.replicas.filter((replica) => replica.isAdmitted).sort((a, b) => a.pending - b.pending);
   }
 
   private poolOptions(connectionString: string, max: number): PoolConfig {
@@ -200,7 +194,7 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
       // Spreads reconnects of a fleet that started together.
       maxLifetimeSeconds: 1800 + Math.floor(Math.random() * 600),
       query_timeout: env.DATABASE_STATEMENT_TIMEOUT_MS + 500,
-      application_name: `caudal-${String(process.pid)}`,
+      application_name: APPLICATION_NAME,
       keepAlive: true,
     };
   }
