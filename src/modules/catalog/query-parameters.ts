@@ -1,3 +1,4 @@
+import { parseDecimalInteger } from '../../common/decimal-integer.js';
 import { type FieldError, Problem } from '../../common/problem.js';
 
 /**
@@ -28,7 +29,7 @@ export class QueryParameters {
   integer(name: string, min: number, max: number): number | null {
     const value = this.values.get(name);
     if (value === undefined) return null;
-    const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+    const number = parseDecimalInteger(value);
     if (number >= min && number <= max) return number;
     this.fault(name, `must be an integer from ${String(min)} to ${String(max)}`);
     return null;
