@@ -15,6 +15,7 @@ import { JobsModule } from './core/jobs/index.js';
 import { PartitioningModule } from './core/partitioning/index.js';
 import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
 import { ReadConsistencyModule } from './core/read-consistency/index.js';
+import { ShortCutModule } from './core/short-cut/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
 import { MetricsModule } from './infrastructure/metrics/index.js';
@@ -47,6 +48,7 @@ export class AppModule {
         CursorModule,
         AnswerCacheModule,
         RateLimiterModule,
+        ShortCutModule,
         AuthModule,
         CatalogModule,
         InventoryModule,
@@ -56,8 +58,9 @@ export class AppModule {
       providers: [
         RequestDeadlines,
         // In this order: the limit by address before any work on the token.
+        AccessGuard,
         { provide: APP_GUARD, useExisting: HttpThrottlerGuard },
-        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_GUARD, useExisting: AccessGuard },
       ],
     };
   }

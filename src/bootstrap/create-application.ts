@@ -5,9 +5,10 @@ import { AppModule } from '../app.module.js';
 import { type Clock, SystemClock } from '../common/clock.js';
 import { Problem } from '../common/problem.js';
 import type { AppConfig } from '../config/index.js';
-import { ReadyAnswers } from '../core/answer-cache/index.js';
+import { AccessGuard } from '../core/access-control/index.js';
 import { ProcessState } from '../core/health/index.js';
 import { HttpThrottlerGuard } from '../core/rate-limiter/index.js';
+import { ShortCuts } from '../core/short-cut/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
 import { AllowedMethods } from './http/allowed-methods.js';
@@ -16,9 +17,9 @@ import { createFastifyAdapter } from './http/fastify-adapter.js';
 import { HttpObserver } from './http/http-observer.js';
 import { addJsonParser } from './http/json-parser.js';
 import { ProblemFilter, sendProblem } from './http/problem.filter.js';
-import { serveReadyRoutes } from './http/ready-routes.js';
 import { RequestDeadlines } from './http/request-deadlines.js';
 import { API_HEADERS } from './http/security-headers.js';
+import { serveShortCuts } from './http/short-cuts.js';
 import { BodyValidationPipe } from './http/validation.js';
 import { serveOpenApi } from './openapi.js';
 
@@ -69,12 +70,17 @@ export async function createApplication(
   });
 
   await fastify.register(cookie);
-  serveReadyRoutes(fastify, app.get(ReadyAnswers), app.get(HttpThrottlerGuard));
+  const problems = new ProblemFilter(logger);
+  serveShortCuts(fastify, app.get(ShortCuts), {
+    access: app.get(AccessGuard),
+    limiter: app.get(HttpThrottlerGuard),
+    problems,
+  });
   app.setGlobalPrefix(API_PREFIX, {
     exclude: ['health', 'health/live', 'health/ready', '.well-known/jwks.json'],
   });
   app.useGlobalPipes(new BodyValidationPipe());
-  app.useGlobalFilters(new ProblemFilter(logger));
+  app.useGlobalFilters(problems);
   serveOpenApi(app);
   await app.init();
   await fastify.ready();

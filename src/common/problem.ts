@@ -31,7 +31,11 @@ export class Problem extends Error {
     readonly code: ErrorCodeName,
     options: ProblemOptions = {},
   ) {
+    // A refusal is an answer, and thousands a second of them are: none has a use for its stack.
+    const stackTraceLimit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(options.detail ?? ERROR_CODES[code].title, { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Problem';
     this.status = ERROR_CODES[code].status;
     this.title = ERROR_CODES[code].title;

@@ -26,14 +26,18 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     if (reply.sent) return;
     if (isTerminusReport(error)) {
       void reply.status(error.getStatus()).send(error.getResponse());
       return;
     }
+    this.answer(error, http.getRequest<FastifyRequest>(), reply);
+  }
 
+  /** Tells the client what was thrown, unless it has an answer already. */
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    if (reply.sent) return;
     const problem = toProblem(error);
     if (problem.code === 'INTERNAL_ERROR') {
       this.logger.error({ requestId: request.id, err: error }, 'a request failed in a way nobody foresaw');

@@ -4,7 +4,7 @@ import { Problem } from '../../common/problem.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
 import { ACCESS_RULE, type AccessRule } from './access.decorators.js';
 import type { AuthenticatedRequest } from './authenticated-request.js';
-import { hasPermission } from './principal.js';
+import { hasPermission, type Permission, type Principal } from './principal.js';
 
 const DEFAULT_RULE: AccessRule = { kind: 'authenticated', permission: null };
 
@@ -23,6 +23,21 @@ export class AccessGuard implements CanActivate {
     const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
     if (rule.kind === 'anonymous') return true;
     return this.authenticate(context.switchToHttp().getRequest<AuthenticatedRequest>(), rule);
+  }
+
+  /**
+   * Whether the route that `handler` answers is open to this request, decided without waiting; the
+   * principal is set then. False means: ask the guard; also while the route has not been asked for yet.
+   */
+  admitsNow(handler: object, request: AuthenticatedRequest): boolean {
+    const rule = this.rules.get(handler);
+    if (rule === undefined || rule.kind === 'optional') return false;
+    if (rule.kind === 'anonymous') return true;
+    const token = bearerToken(request.headers.authorization);
+    const principal = token === null ? null : this.verifier.recall(token);
+    if (principal === null || !grants(principal, rule)) return false;
+    request.principal = principal;
+    return true;
   }
 
   private readRule(context: ExecutionContext): AccessRule {
@@ -44,16 +59,16 @@ export class AccessGuard implements CanActivate {
     }
     const principal = await this.verifier.verify(token);
     if (principal === null) throw new Problem('ACCESS_TOKEN_INVALID');
-    if (
-      rule.kind === 'authenticated' &&
-      rule.permission !== null &&
-      !hasPermission(principal, rule.permission)
-    ) {
+    if (rule.kind === 'authenticated' && !grants(principal, rule)) {
       throw new Problem('PERMISSION_DENIED', { extensions: { permission: rule.permission } });
     }
     request.principal = principal;
     return true;
   }
+}
+
+function grants(principal: Principal, { permission }: { readonly permission: Permission | null }): boolean {
+  return permission === null || hasPermission(principal, permission);
 }
 
 function bearerToken(header: string | undefined): string | null {

@@ -7,5 +7,6 @@ export {
   RequirePermission,
 } from './access.decorators.js';
 export { AccessGuard } from './access.guard.js';
+export type { AuthenticatedRequest } from './authenticated-request.js';
 export { AccessTokenVerifier } from './access-token-verifier.js';
 export { hasPermission, type Permission, type Principal } from './principal.js';

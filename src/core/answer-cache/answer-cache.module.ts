@@ -8,12 +8,10 @@ import { EventStream } from '../events/index.js';
 import { AnswerCache } from './answer-cache.js';
 import { AnswerCacheMetrics } from './answer-cache.metrics.js';
 import { RedisAnswerStore } from './answer-store.js';
-import { ReadyAnswers } from './ready-answers.js';
 
 @Global()
 @Module({
   providers: [
-    ReadyAnswers,
     {
       provide: AnswerCache,
       inject: [AppConfig, Clock, RedisService, EventStream, OptimizedPrismaService, Metrics],
@@ -41,6 +39,6 @@ import { ReadyAnswers } from './ready-answers.js';
       },
     },
   ],
-  exports: [AnswerCache, ReadyAnswers],
+  exports: [AnswerCache],
 })
 export class AnswerCacheModule {}

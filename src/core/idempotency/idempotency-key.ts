@@ -24,10 +24,15 @@ export class IdempotencyScope {
   }
 }
 
+/** Whether the header names a key. */
+export function isIdempotencyKey(header: string | readonly string[] | undefined): header is string {
+  return typeof header === 'string' && VISIBLE_ASCII.test(header);
+}
+
 /** Reads the `Idempotency-Key` header. @throws Problem when it is missing or not 1 to 255 visible ASCII characters. */
 export function requireIdempotencyKey(header: string | readonly string[] | undefined): string {
   if (header === undefined || header === '') throw new Problem('IDEMPOTENCY_KEY_REQUIRED');
-  if (typeof header !== 'string' || !VISIBLE_ASCII.test(header)) throw new Problem('IDEMPOTENCY_KEY_INVALID');
+  if (!isIdempotencyKey(header)) throw new Problem('IDEMPOTENCY_KEY_INVALID');
   return header;
 }
 

@@ -2,6 +2,7 @@ export {
   fingerprintOf,
   IDEMPOTENCY_TTL_HOURS,
   IdempotencyScope,
+  isIdempotencyKey,
   requireIdempotencyKey,
 } from './idempotency-key.js';
 export { IdempotencyModule } from './idempotency.module.js';

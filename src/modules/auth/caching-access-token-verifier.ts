@@ -14,8 +14,7 @@ const KEY_LENGTH = 24;
 
 interface Verified {
   readonly token: string;
-  /** Ready to be returned: a hit allocates nothing. */
-  readonly answer: Promise<Principal>;
+  readonly principal: Principal;
   readonly expiresAtMs: number;
 }
 
@@ -56,15 +55,19 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
     });
   }
 
-  override verify(token: string): Promise<Principal | null> {
+  override async verify(token: string): Promise<Principal | null> {
+    return this.recall(token) ?? this.verifySignature(token);
+  }
+
+  override recall(token: string): Principal | null {
     const known = this.verified.get(keyOf(token));
-    if (known?.token !== token) return this.verifySignature(token);
+    if (known?.token !== token) return null;
     if (this.clock.nowMs() >= known.expiresAtMs) {
       this.verified.delete(keyOf(token));
-      return Promise.resolve(null);
+      return null;
     }
     this.fromCache.inc();
-    return known.answer;
+    return known.principal;
   }
 
   private async verifySignature(token: string): Promise<Principal | null> {
@@ -78,7 +81,7 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
       sessionId: claims.sid,
       permissions: permissionsOf(claims.role),
     });
-    this.verified.set(keyOf(token), { token, answer: Promise.resolve(principal), expiresAtMs });
+    this.verified.set(keyOf(token), { token, principal, expiresAtMs });
     this.fromSignature.inc();
     return principal;
   }

@@ -12,7 +12,8 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PRICE_AMOUNT_MINOR_MAX } from '../../common/money.js';
 import { Anonymous } from '../../core/access-control/index.js';
-import { type Answer, ReadyAnswers, ReadyRoute, sendAnswer } from '../../core/answer-cache/index.js';
+import { type Answer, sendAnswer } from '../../core/answer-cache/index.js';
+import { ShortCut, ShortCuts } from '../../core/short-cut/index.js';
 import {
   CATEGORIES_LIMIT_DEFAULT,
   CATEGORIES_LIMIT_MAX,
@@ -44,14 +45,16 @@ const MINOR_UNITS = { type: 'integer' as const, minimum: 0, maximum: PRICE_AMOUN
 export class CatalogController {
   constructor(
     private readonly catalog: CatalogService,
-    ready: ReadyAnswers,
+    shortCuts: ShortCuts,
   ) {
-    ready.register('product-list', CatalogController, 'listProducts', (request) =>
-      catalog.readyProducts(queryStringOf(request)),
-    );
-    ready.register('product', CatalogController, 'getProduct', (request) =>
-      catalog.readyProduct(nameOf(request), queryStringOf(request)),
-    );
+    shortCuts.register('product-list', CatalogController, 'listProducts', {
+      plan: (request) => catalog.readyProducts(queryStringOf(request)),
+      answer: sendReady,
+    });
+    shortCuts.register('product', CatalogController, 'getProduct', {
+      plan: (request) => catalog.readyProduct(nameOf(request), queryStringOf(request)),
+      answer: sendReady,
+    });
   }
 
   @Get('categories')
@@ -70,7 +73,7 @@ export class CatalogController {
   }
 
   @Get('products')
-  @ReadyRoute('product-list')
+  @ShortCut('product-list')
   @ApiOperation({ summary: 'Products on sale in a currency, by pages' })
   @ApiQuery({
     name: 'category',
@@ -115,7 +118,7 @@ export class CatalogController {
   }
 
   @Get('products/:idOrSlug')
-  @ReadyRoute('product')
+  @ShortCut('product')
   @ApiOperation({ summary: 'One product; variants that are not sold in the currency have no price' })
   @ApiParam({ name: 'idOrSlug', schema: { type: 'string' } })
   @ApiQuery(CURRENCY)
@@ -127,6 +130,10 @@ export class CatalogController {
   getProduct(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void | Promise<void> {
     return respond(request, reply, this.catalog.getProduct(nameOf(request), queryStringOf(request)));
   }
+}
+
+function sendReady(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
+  sendAnswer(request, reply, answer);
 }
 
 /** At once when the answer is there: a promise would cost a turn of the microtask queue per hit. */

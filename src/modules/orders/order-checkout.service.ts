@@ -20,6 +20,12 @@ export interface CheckoutAnswer extends StoredAnswer {
   readonly isReplay: boolean;
 }
 
+/** What a request asks for, and the cart that it comes from. */
+interface Wanted extends Pick<PlacementRequest, 'cart' | 'lines'> {
+  /** Why the cart cannot be ordered. */
+  readonly cartRefusal: Problem | null;
+}
+
 const PLACE_ORDER_ROUTE = 'POST /orders';
 /** What a buyer's shipping address is bound to: it must not be readable as another buyer's. */
 export const addressContext = (userId: string): string => `orders.shipping_address:${userId}`;
@@ -89,23 +95,30 @@ export class OrderCheckoutService implements OnModuleDestroy {
    * @throws Problem for every refusal; none of them is stored.
    */
   async place(principal: Principal, key: string, dto: PlaceOrderDto): Promise<CheckoutAnswer> {
-    const request = await this.prepare(principal, key, dto);
-    const soldOut = request.lines.filter(({ variantId }) => this.hints.isSoldOut(variantId));
-    if (soldOut.length > 0 && (await this.admission.isKnownNew(request.scope.digest))) {
-      this.outcomes.inc({ outcome: 'sold-out-hint' });
-      throw outOfStock(
-        soldOut.map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
-      );
-    }
+    const { userId } = principal;
+    const scope = new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key);
+    const wanted =
+      dto.cartId === undefined ? wantedLines(dto.lines ?? []) : await this.wantedCart(dto.cartId, principal);
+    await this.turnAwayWhenSoldOut(scope, wanted.lines);
+
     const outcome = await this.decide({
-      ...request,
-      shippingAddressCiphertext: this.encryptAddress(principal, dto),
+      scope,
+      fingerprint: fingerprintOf(this.contentOf(dto)),
+      userId,
+      currency: this.currencyOf(dto),
+      lines: wanted.lines,
+      cart: wanted.cart,
+      // Only worth its time for an order that may be placed.
+      shippingAddressCiphertext: this.encryption.encrypt(
+        JSON.stringify(dto.shippingAddress),
+        addressContext(userId),
+      ),
     });
     this.outcomes.inc({ outcome: outcome.kind });
     switch (outcome.kind) {
       case 'answered':
         // After the batch, so that the next one does not wait for it.
-        await this.consistency.recordWrite(request.scope.principalId);
+        await this.consistency.recordWrite(userId);
         return { ...outcome.answer, isReplay: outcome.isReplay };
       case 'busy':
         throw new Problem('IDEMPOTENCY_KEY_IN_PROGRESS', { retryAfterSeconds: 1 });
@@ -118,7 +131,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
       case 'no-price':
         throw new Problem('CURRENCY_NOT_SUPPORTED', { extensions: { variantId: outcome.variantId } });
       case 'cart-changed':
-        throw request.cartRefusal ?? new Problem('CART_CHANGED');
+        throw wanted.cartRefusal ?? new Problem('CART_CHANGED');
     }
   }
 
@@ -126,46 +139,43 @@ export class OrderCheckoutService implements OnModuleDestroy {
     await this.committer.whenIdle();
   }
 
-  private encryptAddress({ userId }: Principal, { shippingAddress }: PlaceOrderDto): Buffer {
-    return this.encryption.encrypt(JSON.stringify(shippingAddress), addressContext(userId));
-  }
-
-  /** Everything but the address, whose encryption is only worth its time for an order that may be placed. */
-  private async prepare(
-    principal: Principal,
-    key: string,
-    dto: PlaceOrderDto,
-  ): Promise<Omit<PlacementRequest, 'shippingAddressCiphertext'> & { cartRefusal: Problem | null }> {
-    const { userId } = principal;
-    const currency = dto.currency ?? this.config.env.DEFAULT_CURRENCY;
-    const { cart, lines, cartRefusal } = await this.readLines(principal, dto);
-    return {
-      scope: new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key),
-      fingerprint: fingerprintOf([dto.lines ?? null, dto.cartId ?? null, currency, dto.shippingAddress]),
-      userId,
-      currency,
-      lines: mergeLines(lines),
-      cart,
-      cartRefusal,
-    };
+  /** Refuses without a question to PostgreSQL what is known to be sold out, unless the key was admitted. */
+  private async turnAwayWhenSoldOut({ digest }: IdempotencyScope, lines: Wanted['lines']): Promise<void> {
+    const soldOut = lines.filter(({ variantId }) => this.hints.isSoldOut(variantId));
+    if (soldOut.length === 0 || !(await this.admission.isKnownNew(digest))) return;
+    this.outcomes.inc({ outcome: 'sold-out-hint' });
+    throw outOfStock(
+      soldOut.map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
+    );
   }
 
   /**
    * A cart that cannot be ordered is no refusal yet: its order may have been placed by this very key, whose
    * stored answer the batch then finds.
    */
-  private async readLines(
-    principal: Principal,
-    { cartId, lines = [] }: PlaceOrderDto,
-  ): Promise<Pick<PlacementRequest, 'cart' | 'lines'> & { cartRefusal: Problem | null }> {
-    if (cartId === undefined) return { cart: null, lines, cartRefusal: null };
+  private async wantedCart(cartId: string, principal: Principal): Promise<Wanted> {
     try {
-      const { id, version, lines: cartLines } = await this.carts.getForOrder(cartId, principal);
-      return { cart: { id, version }, lines: cartLines, cartRefusal: null };
+      const { id, version, lines } = await this.carts.getForOrder(cartId, principal);
+      return { ...wantedLines(lines), cart: { id, version } };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       return { cart: { id: cartId, version: NO_VERSION }, lines: [], cartRefusal: error };
     }
+  }
+
+  private currencyOf({ currency }: PlaceOrderDto): string {
+    return currency ?? this.config.env.DEFAULT_CURRENCY;
+  }
+
+  /** What must be the same whenever the key comes again, whatever order the fields come in. */
+  private contentOf(dto: PlaceOrderDto): unknown {
+    const { name, line1, line2, city, region, postalCode, country, phone } = dto.shippingAddress;
+    return [
+      dto.lines?.map(({ variantId, quantity }) => [variantId.toLowerCase(), quantity]),
+      dto.cartId?.toLowerCase(),
+      this.currencyOf(dto),
+      [name, line1, line2, city, region, postalCode, country, phone],
+    ];
   }
 
   /** Waits, within the order's own deadline, while the same key is being decided elsewhere. */
@@ -199,9 +209,11 @@ function outOfStock(
   return new Problem('ORDER_OUT_OF_STOCK', { extensions: { shortages } });
 }
 
-function mergeLines(
-  lines: readonly { variantId: string; quantity: number }[],
-): { variantId: string; quantity: number }[] {
+function wantedLines(lines: Wanted['lines']): Wanted {
+  return { lines: mergeLines(lines), cart: null, cartRefusal: null };
+}
+
+function mergeLines(lines: Wanted['lines']): Wanted['lines'] {
   const quantities = new Map<string, number>();
   for (const { variantId, quantity } of lines) {
     const id = variantId.toLowerCase();

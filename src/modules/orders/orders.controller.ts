@@ -9,11 +9,18 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { isUuid } from '../../common/ids.js';
-import { Problem } from '../../common/problem.js';
+import { type FieldError, Problem } from '../../common/problem.js';
 import { AppConfig } from '../../config/index.js';
-import { CurrentPrincipal, type Principal, RequirePermission } from '../../core/access-control/index.js';
+import {
+  type AuthenticatedRequest,
+  CurrentPrincipal,
+  type Principal,
+  RequirePermission,
+} from '../../core/access-control/index.js';
 import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
-import { requireIdempotencyKey, type StoredAnswer } from '../../core/idempotency/index.js';
+import { isIdempotencyKey, requireIdempotencyKey, type StoredAnswer } from '../../core/idempotency/index.js';
+import { ShortCut, ShortCuts } from '../../core/short-cut/index.js';
+import { compileQuickCheck } from '../../core/validation/index.js';
 import { OrderDetailsDto, OrderDto, OrderPageDto, PaymentDto } from './dto/order.dto.js';
 import { PayOrderDto } from './dto/pay-order.dto.js';
 import { PlaceOrderDto } from './dto/place-order.dto.js';
@@ -27,6 +34,15 @@ const IDEMPOTENCY_KEY = {
   description: '1 to 255 visible ASCII characters',
 };
 
+/** A request to place an order, found valid. */
+interface Placing {
+  readonly principal: Principal;
+  readonly key: string;
+  readonly dto: PlaceOrderDto;
+}
+
+const isPlain = compileQuickCheck(PlaceOrderDto);
+
 @ApiTags('orders')
 @ApiBearerAuth()
 @Controller('orders')
@@ -37,9 +53,16 @@ export class OrdersController {
     private readonly orderPayments: OrderPaymentService,
     private readonly orders: OrdersService,
     private readonly cursors: CursorCodec,
-  ) {}
+    shortCuts: ShortCuts,
+  ) {
+    shortCuts.register<OrdersController, Placing>('place-order', OrdersController, 'place', {
+      plan: (request) => this.plan(request),
+      answer: ({ principal, key, dto }, _, reply) => this.send(principal, key, dto, reply),
+    });
+  }
 
   @Post()
+  @ShortCut('place-order')
   @RequirePermission('write:orders')
   @ApiOperation({ summary: 'Reserve stock and place an order; all lines or none' })
   @ApiHeader(IDEMPOTENCY_KEY)
@@ -51,10 +74,9 @@ export class OrdersController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const key = requireIdempotencyKey(header);
-    this.checkLines(dto);
-    const answer = await this.checkout.place(principal, key, dto);
-    if (answer.isReplay) reply.header('Idempotency-Replayed', 'true');
-    sendStored(reply, answer);
+    const fault = this.faultOf(dto);
+    if (fault !== null) throw new Problem('VALIDATION_FAILED', { errors: [fault] });
+    await this.send(principal, key, dto, reply);
   }
 
   @Get()
@@ -103,13 +125,30 @@ export class OrdersController {
     return this.orders.cancel(principal, existing(id));
   }
 
-  private checkLines({ lines, cartId }: PlaceOrderDto): void {
+  /** Of a request that {@link place} would not refuse before the order is decided. */
+  private plan({ principal, headers, body }: AuthenticatedRequest): Placing | null {
+    const key = headers['idempotency-key'];
+    if (principal === undefined || !isIdempotencyKey(key) || isPlain?.(body) !== true) return null;
+    return this.faultOf(body) === null ? { principal, key, dto: body } : null;
+  }
+
+  private async send(
+    principal: Principal,
+    key: string,
+    dto: PlaceOrderDto,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const answer = await this.checkout.place(principal, key, dto);
+    if (answer.isReplay) reply.header('Idempotency-Replayed', 'true');
+    sendStored(reply, answer);
+  }
+
+  /** What the configuration forbids of a body that is otherwise valid. */
+  private faultOf({ lines, cartId }: PlaceOrderDto): FieldError | null {
     const { ORDER_LINES_MAX: linesMax, ORDER_LINE_QUANTITY_MAX: quantityMax } = this.config.env;
-    const invalid = (pointer: string, detail: string) =>
-      new Problem('VALIDATION_FAILED', { errors: [{ pointer, detail }] });
-    if (lines === undefined) return;
-    if (cartId !== undefined) throw invalid('/cartId', 'either lines or cartId, not both');
-    if (lines.length > linesMax) throw invalid('/lines', `at most ${String(linesMax)} lines`);
+    if (lines === undefined) return null;
+    if (cartId !== undefined) return { pointer: '/cartId', detail: 'either lines or cartId, not both' };
+    if (lines.length > linesMax) return { pointer: '/lines', detail: `at most ${String(linesMax)} lines` };
     // A variant may come in several lines, which are one line of the order.
     const quantities = new Map<string, number>();
     const tooMany = lines.findIndex(({ variantId, quantity }) => {
@@ -117,7 +156,9 @@ export class OrdersController {
       quantities.set(variantId.toLowerCase(), sum);
       return sum > quantityMax;
     });
-    if (tooMany !== -1) throw invalid(`/lines/${String(tooMany)}/quantity`, `at most ${String(quantityMax)}`);
+    return tooMany === -1
+      ? null
+      : { pointer: `/lines/${String(tooMany)}/quantity`, detail: `at most ${String(quantityMax)}` };
   }
 }
 

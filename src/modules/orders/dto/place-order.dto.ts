@@ -62,7 +62,7 @@ export class PlaceOrderDto {
   lines?: OrderLineRequest[];
 
   @ApiPropertyOptional({ format: 'uuid', description: "The buyer's own cart, which is emptied by the order" })
-  @IsOptional()
+  @ValidateIf((dto: PlaceOrderDto) => dto.cartId !== undefined)
   @IsUUID()
   cartId?: string;
 
