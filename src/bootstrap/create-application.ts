@@ -1,4 +1,3 @@
-import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../app.module.js';
@@ -69,7 +68,6 @@ export async function createApplication(
     done();
   });
 
-  await fastify.register(cookie);
   const problems = new ProblemFilter(logger);
   serveShortCuts(fastify, app.get(ShortCuts), {
     access: app.get(AccessGuard),

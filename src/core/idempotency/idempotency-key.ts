@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Problem } from '../../common/problem.js';
 
 /** How long an answer is stored and its key remembered. */
@@ -18,9 +18,9 @@ export class IdempotencyScope {
     readonly route: string,
     readonly key: string,
   ) {
-    const hash = createHash('sha256').update(`${principalId}\n${route}\n${key}`).digest();
-    this.digest = hash.toString('hex', 0, 16);
-    this.lockId = hash.readBigInt64BE(16).toString();
+    const bytes = hash('sha256', `${principalId}\n${route}\n${key}`, 'buffer');
+    this.digest = bytes.toString('hex', 0, 16);
+    this.lockId = bytes.readBigInt64BE(16).toString();
   }
 }
 
@@ -38,5 +38,5 @@ export function requireIdempotencyKey(header: string | readonly string[] | undef
 
 /** SHA-256 of a request: the same key must always come with the same one. */
 export function fingerprintOf(request: unknown): Buffer {
-  return createHash('sha256').update(JSON.stringify(request)).digest();
+  return hash('sha256', JSON.stringify(request), 'buffer');
 }

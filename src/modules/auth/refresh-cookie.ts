@@ -1,5 +1,5 @@
-import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type CookieAttributes, readCookie, setCookie } from '../../common/cookies.js';
 import type { IssuedToken } from '../../core/session/index.js';
 
 /**
@@ -8,17 +8,17 @@ import type { IssuedToken } from '../../core/session/index.js';
  */
 const REFRESH_COOKIE = '__Host-caudal_refresh';
 
-const ATTRIBUTES: CookieSerializeOptions = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' };
+const ATTRIBUTES: CookieAttributes = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' };
 
 /** Empty when the client sent none. */
 export function readRefreshCookie(request: FastifyRequest): string {
-  return request.cookies[REFRESH_COOKIE] ?? '';
+  return readCookie(request, REFRESH_COOKIE) ?? '';
 }
 
 export function setRefreshCookie(reply: FastifyReply, { token, expiresInSeconds }: IssuedToken): void {
-  reply.setCookie(REFRESH_COOKIE, token, { ...ATTRIBUTES, maxAge: expiresInSeconds });
+  setCookie(reply, REFRESH_COOKIE, token, { ...ATTRIBUTES, maxAge: expiresInSeconds });
 }
 
 export function clearRefreshCookie(reply: FastifyReply): void {
-  reply.setCookie(REFRESH_COOKIE, '', { ...ATTRIBUTES, maxAge: 0 });
+  setCookie(reply, REFRESH_COOKIE, '', { ...ATTRIBUTES, maxAge: 0 });
 }

@@ -3,8 +3,10 @@ import { GUEST_TOKEN_COOKIE, guestTokenHash, newGuestToken, readGuestToken } fro
 
 const request = (header: string | string[] | undefined, cookie?: string) =>
   ({
-    headers: { 'cart-token': header },
-    cookies: cookie === undefined ? {} : { [GUEST_TOKEN_COOKIE]: cookie },
+    headers: {
+      'cart-token': header,
+      ...(cookie === undefined ? {} : { cookie: `theme=dark; ${GUEST_TOKEN_COOKIE}=${cookie}` }),
+    },
   }) as unknown as FastifyRequest;
 
 describe('guest tokens', () => {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type CookieAttributes, readCookie, setCookie } from '../../common/cookies.js';
 
 /** For clients that keep no cookies; answered when a guest cart is made. */
 export const GUEST_TOKEN_HEADER = 'Cart-Token';
@@ -10,7 +10,7 @@ export const GUEST_TOKEN_COOKIE = '__Host-caudal_cart';
 
 /** As long as the cart lives after the last write; see the repository. */
 const COOKIE_MAX_AGE_SECONDS = 30 * 86_400;
-const ATTRIBUTES: CookieSerializeOptions = { path: '/', secure: true, httpOnly: true, sameSite: 'lax' };
+const ATTRIBUTES: CookieAttributes = { path: '/', secure: true, httpOnly: true, sameSite: 'lax' };
 
 const TOKEN_BYTES = 32;
 const TOKEN_PATTERN = /^[\w-]{43}$/;
@@ -25,7 +25,7 @@ export interface GuestTokenClaim {
 
 /** The header goes before the cookie: whoever sends it means it. */
 export function readGuestToken(request: FastifyRequest): GuestTokenClaim {
-  const cookie = request.cookies[GUEST_TOKEN_COOKIE];
+  const cookie = readCookie(request, GUEST_TOKEN_COOKIE);
   const header = request.headers[GUEST_TOKEN_HEADER.toLowerCase()];
   const sent = typeof header === 'string' && header !== '' ? header : cookie;
   return {
@@ -35,11 +35,11 @@ export function readGuestToken(request: FastifyRequest): GuestTokenClaim {
 }
 
 export function setGuestCookie(reply: FastifyReply, token: string): void {
-  reply.setCookie(GUEST_TOKEN_COOKIE, token, { ...ATTRIBUTES, maxAge: COOKIE_MAX_AGE_SECONDS });
+  setCookie(reply, GUEST_TOKEN_COOKIE, token, { ...ATTRIBUTES, maxAge: COOKIE_MAX_AGE_SECONDS });
 }
 
 export function clearGuestCookie(reply: FastifyReply): void {
-  reply.setCookie(GUEST_TOKEN_COOKIE, '', { ...ATTRIBUTES, maxAge: 0 });
+  setCookie(reply, GUEST_TOKEN_COOKIE, '', { ...ATTRIBUTES, maxAge: 0 });
 }
 
 /** 256 random bits. Only we make tokens: one that a client brings along names a cart or nothing. */
