@@ -1,6 +1,8 @@
-import { drain } from './bootstrap/graceful-shutdown.js';
 import { createApplication } from './bootstrap/create-application.js';
+import { describeOpen, shutDown, type ShutdownPlan } from './bootstrap/graceful-shutdown.js';
+import { RequestDeadlines } from './bootstrap/http/request-deadlines.js';
 import { createManagementServer } from './bootstrap/management-server.js';
+import { listenToStopSignals } from './bootstrap/stop-signals.js';
 import { waitForDatabase } from './bootstrap/wait-for-database.js';
 import { Clock } from './common/clock.js';
 import { ConfigurationError, loadConfig } from './config/index.js';
@@ -36,31 +38,36 @@ async function main(): Promise<void> {
     });
   });
 
-  let isStopping = false;
-  const stop = async (signal: string): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    logger.info({ signal }, 'draining');
-    state.markDraining();
-    const isClean = await drain({
-      server: fastify.server,
-      clock: app.get(Clock),
-      delayMs: env.SHUTDOWN_DELAY_MS,
-      deadlineMs: env.SHUTDOWN_DEADLINE_MS,
-      inFlight: () => inFlight,
-    });
-    await Promise.race([
-      app.close(),
-      new Promise((resolve) => setTimeout(resolve, env.SHUTDOWN_DEADLINE_MS)),
-    ]);
-    management.close();
-    management.closeAllConnections();
-    logger.info({ isClean }, 'stopped');
-    logger.flush();
-    process.exit(isClean ? 0 : 1);
+  const plan: ShutdownPlan = {
+    server: fastify.server,
+    clock: app.get(Clock),
+    delayMs: env.SHUTDOWN_DELAY_MS,
+    deadlineMs: env.SHUTDOWN_DEADLINE_MS,
+    inFlight: () => inFlight,
+    unanswered: () => app.get(RequestDeadlines).unanswered(),
+    close: () => app.close(),
+    logger,
   };
-  process.on('SIGTERM', () => void stop('SIGTERM'));
-  process.on('SIGINT', () => void stop('SIGINT'));
+  const exit = (code: number): never => {
+    logger.flush();
+    process.exit(code);
+  };
+  listenToStopSignals(process, plan.clock, {
+    stop: (signal) => {
+      logger.info({ signal }, 'draining');
+      state.markDraining();
+      void shutDown(plan).then((isClean) => {
+        management.close();
+        management.closeAllConnections();
+        logger.info({ isClean }, 'stopped');
+        exit(isClean ? 0 : 1);
+      });
+    },
+    force: (signal) => {
+      logger.warn({ signal, ...describeOpen(plan) }, 'told to stop again; ending at once');
+      exit(1);
+    },
+  });
   process.on('unhandledRejection', (error) => {
     logger.error({ err: error }, 'a promise was rejected and nobody listened');
   });

@@ -1,10 +1,15 @@
 import { type Server as HttpServer } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Clock } from '../common/clock.js';
+import type { Logger } from '../infrastructure/logging/index.js';
 
 /** Keep-alive connections get this long to send a last request and be told to close. */
 const KEEP_ALIVE_GRACE_MS = 1000;
 const POLL_MS = 20;
+/** The closing gets this long even when the requests have used the whole deadline up. */
+const CLOSE_MIN_MS = 1000;
+/** So many requests are named in the log; the others are counted. */
+const NAMED_MAX = 20;
 
 export interface ShutdownPlan {
   readonly server: HttpServer;
@@ -13,8 +18,47 @@ export interface ShutdownPlan {
   readonly delayMs: number;
   /** Counted from the end of the delay. */
   readonly deadlineMs: number;
-  /** Requests that have arrived and are not answered. */
+  /** Requests that have arrived and whose answers are not sent to their end. */
   readonly inFlight: () => number;
+  /** Those of them that have no answer at all, for the log. */
+  readonly unanswered: () => readonly object[];
+  /** Ends everything that is not a request: batches, jobs, connections. */
+  readonly close: () => Promise<void>;
+  readonly logger: Logger;
+}
+
+/**
+ * Ends a process that has turned its readiness off: {@link drain}, then close, both within the
+ * deadline. What is still open then is logged.
+ *
+ * Resolves with whether nothing was cut off; never rejects.
+ */
+export async function shutDown(plan: ShutdownPlan): Promise<boolean> {
+  const { clock, delayMs, deadlineMs, close, logger } = plan;
+  const endMs = clock.monotonicMs() + delayMs + deadlineMs;
+  const isDrained = await drain(plan);
+  const closeMs = Math.max(CLOSE_MIN_MS, endMs - clock.monotonicMs());
+  const outcome = await Promise.race([
+    close().then(
+      () => 'closed' as const,
+      (error: unknown) => ({ error }),
+    ),
+    new Promise<'late'>((resolve) => {
+      setTimeout(resolve, closeMs, 'late').unref();
+    }),
+  ]);
+  if (outcome === 'late')
+    logger.warn(
+      { open: countOf(process.getActiveResourcesInfo()) },
+      'the shutdown deadline is over; work that has not ended is cut off',
+    );
+  else if (outcome !== 'closed') logger.error({ err: outcome.error }, 'the process could not close in order');
+  return isDrained && outcome === 'closed';
+}
+
+/** What an orderly end would still wait for. */
+export function describeOpen({ inFlight, unanswered }: Pick<ShutdownPlan, 'inFlight' | 'unanswered'>) {
+  return { inFlight: inFlight(), unanswered: unanswered().slice(0, NAMED_MAX) };
 }
 
 /**
@@ -25,13 +69,8 @@ export interface ShutdownPlan {
  *
  * Resolves with whether every request was answered within the deadline.
  */
-export async function drain({
-  server,
-  clock,
-  delayMs,
-  deadlineMs,
-  inFlight,
-}: ShutdownPlan): Promise<boolean> {
+async function drain(plan: ShutdownPlan): Promise<boolean> {
+  const { server, clock, delayMs, deadlineMs, inFlight, logger } = plan;
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
   await wait(delayMs);
 
@@ -43,9 +82,17 @@ export async function drain({
     await wait(POLL_MS);
   server.closeIdleConnections();
   while (elapsedMs() < deadlineMs && inFlight() > 0) await wait(POLL_MS);
-  const isClean = inFlight() === 0;
+  const isDrained = inFlight() === 0;
+  if (!isDrained)
+    logger.warn(describeOpen(plan), 'the shutdown deadline is over; requests in flight are cut off');
   server.closeAllConnections();
-  return isClean;
+  return isDrained;
+}
+
+function countOf(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }
 
 function openConnections(server: HttpServer): Promise<number> {

@@ -230,6 +230,78 @@ describe('a process that is told to stop', () => {
     expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 1 });
   });
 
+  describe('while the database does not decide', () => {
+    const SLOW = { LOG_LEVEL: 'warn', DATABASE_STATEMENT_TIMEOUT_MS: '60000', ORDER_DEADLINE_MS: '60000' };
+
+    /** Runs with an order that waits for a lock, and for its client that waits for its answer. */
+    async function withStuckOrder(
+      process: AppProcess,
+      work: (order: Promise<{ status: number } | null>) => Promise<void>,
+    ): Promise<void> {
+      const variantId = await shop.createVariant(5);
+      const holder = await shop.pool.connect();
+      try {
+        await holder.query('BEGIN');
+        await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+        const order = new ApiClient(process.url).post('/api/v1/orders', orderOf(variantId)).catch(() => null);
+        await waitFor('the order to wait for the lock', async () => {
+          const [row] = await shop.rows<{ waiting: number }>(
+            "SELECT count(*)::integer AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+          );
+          return row !== undefined && row.waiting > 0;
+        });
+        await work(order);
+      } finally {
+        await holder.query('ROLLBACK');
+        holder.release();
+      }
+    }
+
+    it('ends at its deadline with 1 and names the requests that it cuts off', async () => {
+      const process = await start({ ...SLOW, SHUTDOWN_DEADLINE_MS: '1000', REQUEST_DEADLINE_MS: '60000' });
+      await withStuckOrder(process, async (order) => {
+        expect(await process.stop()).toBe(1);
+        expect(await order).toBeNull();
+      });
+      expect(process.log).toContain('requests in flight are cut off');
+      expect(process.log).toMatch(/"inFlight":1,.*"method":"POST","route":"\/api\/v1\/orders"/);
+    });
+
+    it('ends at its deadline with 1 when a batch is open whose client has its 503', async () => {
+      const process = await start({ ...SLOW, SHUTDOWN_DEADLINE_MS: '1000', REQUEST_DEADLINE_MS: '100' });
+      await withStuckOrder(process, async (order) => {
+        expect((await order)?.status).toBe(503);
+        expect(await process.stop()).toBe(1);
+      });
+      expect(process.log).toMatch(/"open":\{.*work that has not ended is cut off/);
+    });
+
+    it('answers 503 at the deadline of the request, though it drains', async () => {
+      const process = await start({ ...SLOW, REQUEST_DEADLINE_MS: '1500' });
+      await withStuckOrder(process, async (order) => {
+        process.signal('SIGTERM');
+        await waitFor('the readiness to be off', async () => (await readiness(process)) === 503);
+        expect((await order)?.status).toBe(503);
+      });
+      expect(await process.stop('SIGCONT')).toBe(0);
+    });
+
+    it('ends at once with 1 when it is told again', async () => {
+      const process = await start({ ...SLOW, SHUTDOWN_DEADLINE_MS: '60000', REQUEST_DEADLINE_MS: '60000' });
+      await withStuckOrder(process, async () => {
+        const exit = process.stop('SIGINT');
+        let code: number | null | undefined;
+        void exit.then((exitCode) => (code = exitCode));
+        await waitFor('the end', () => {
+          process.signal('SIGINT');
+          return code !== undefined;
+        });
+        expect(code).toBe(1);
+      });
+      expect(process.log).toMatch(/"inFlight":1,.*"route":"\/api\/v1\/orders".*ending at once/);
+    });
+  });
+
   it('is not held up by connections that are idle', async () => {
     const process = await start();
     const clients = Array.from({ length: 8 }, () => new KeepAliveClient([process.url]));
