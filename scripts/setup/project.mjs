@@ -72,12 +72,19 @@ export function runTool(what, command, args, env = {}) {
     // Ctrl-C reaches the tool by itself; a signal to this process alone does not.
     const forward = () => child.kill('SIGTERM');
     process.once('SIGTERM', forward);
-    child.once('error', (cause) => {
+    // Whoever ends without waiting for the tool must not leave it behind.
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    const stopListening = () => {
       process.off('SIGTERM', forward);
+      process.off('exit', kill);
+    };
+    child.once('error', (cause) => {
+      stopListening();
       reject(new StartError(`${what} could not be started: ${cause.message}`, { cause }));
     });
     child.once('close', (code, signal) => {
-      process.off('SIGTERM', forward);
+      stopListening();
       if (code === 0) resolveRun(output);
       else
         reject(

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { startGuard } from '../services/guard.mjs';
 import { isPortFree } from '../services/ports.mjs';
-import { killRecorded, stopRecorded } from '../services/process-records.mjs';
+import { stopRecorded } from '../services/process-records.mjs';
 import { StartError } from '../services/start-error.mjs';
 import { ensureBuilt } from '../setup/build.mjs';
 import { reportFailure } from '../setup/steps.mjs';
@@ -14,9 +14,7 @@ import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.mjs';
 import { loadSecrets } from './secrets.mjs';
 import { seed } from './seed.mjs';
 import { startServices } from './services.mjs';
-
-/** npm passes on the signal that the terminal has sent already: a pair this close is one Ctrl-C. */
-const SAME_KEYSTROKE_MS = 700;
+import { createStopSequence, listenToStopSignals } from './stop-sequence.mjs';
 
 /**
  * Builds, starts everything, and stays until it is told to stop or something it started ends.
@@ -31,32 +29,22 @@ export async function serve(options, steps) {
   /** @type {ReturnType<typeof followLog>[]} */
   const logTails = [];
 
-  let isStopping = false;
-  const stop = async (/** @type {number} */ exitCode) => {
-    if (isStopping) return;
-    isStopping = true;
-    const log = (/** @type {{ name: string }} */ { name }) => {
-      steps.say(`stopping ${name}`);
-    };
-    // Until nothing runs: told to stop in the middle of a start, that start may yet add a process.
-    while ((await stopRecorded(layout.run, { all: true, log })) > 0);
-    for (const endTail of logTails) endTail({ flush: exitCode === 0 });
-    await guard.release();
-    removeRuntimeFile(layout);
-    releaseDataDirectory(options.dataDir);
-    if (exitCode === 0) steps.say('✓ stopped');
-    process.exit(exitCode);
-  };
-  listenToSignals({
-    stop: () => void stop(0),
-    force: () => {
-      steps.say('stopping at once');
-      killRecorded(layout.run);
+  const { isStopping, stop, force } = createStopSequence({
+    runDir: layout.run,
+    say: steps.say,
+    finish: async (exitCode) => {
+      for (const endTail of logTails) endTail({ flush: exitCode === 0 });
+      await guard.release();
+      removeRuntimeFile(layout);
+      releaseDataDirectory(options.dataDir);
+      if (exitCode === 0) steps.say('✓ stopped');
+      process.exit(exitCode);
     },
   });
+  listenToStopSignals({ stop: () => void stop(0), force });
   const fail = async (/** @type {unknown} */ error) => {
     // What fails because we stop is no failure.
-    if (isStopping) return;
+    if (isStopping()) return;
     reportFailure(error);
     await stop(1);
   };
@@ -142,18 +130,5 @@ async function checkPorts(options) {
         `port ${String(port)} is in use: stop what listens there, or choose another ${name}`,
       );
     }
-  }
-}
-
-/** @param {{ stop: () => void, force: () => void }} actions */
-function listenToSignals({ stop, force }) {
-  let firstMs = 0;
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-    process.on(signal, () => {
-      if (firstMs === 0) {
-        firstMs = performance.now();
-        stop();
-      } else if (performance.now() - firstMs > SAME_KEYSTROKE_MS) force();
-    });
   }
 }

@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processStartTime, readProcessRecords } from '../../scripts/services/process-records.mjs';
+import {
+  processStartTime,
+  readProcessRecords,
+  signalProcess,
+} from '../../scripts/services/process-records.mjs';
 import { startRedis } from '../../scripts/services/redis.mjs';
 import { getSharedServices } from '../support/services/shared-services.js';
+import { waitFor } from '../support/wait-for.js';
 
 const scripts = join(import.meta.dirname, '../../scripts/services');
 
@@ -75,5 +80,67 @@ describe('the processes a script starts', () => {
     );
     child.kill('SIGKILL');
     await waitUntilGone(serverPid);
+  });
+
+  describe('when the script is told to stop', () => {
+    /** A script that starts a process which ignores SIGTERM, and one that does not, and stops them as `npm start` does. */
+    const startStubborn = async (name: string) => {
+      const runDir = join(dir, name);
+      const program = `
+        const { startServiceProcess } = await import(${JSON.stringify(join(scripts, 'service-process.mjs'))});
+        const { createStopSequence, listenToStopSignals } = await import(${JSON.stringify(join(scripts, '../start/stop-sequence.mjs'))});
+        const { stop, force } = createStopSequence({
+          runDir: ${JSON.stringify(runDir)},
+          say: (line) => console.log(line),
+          finish: async (code) => process.exit(code),
+        });
+        listenToStopSignals({ stop: () => void stop(0), force });
+        const start = (name, order, listeners) => startServiceProcess({
+          name, order, command: process.execPath, runDir: ${JSON.stringify(runDir)}, graceMs: 600_000,
+          args: ['-e', listeners + 'console.log("on"); setInterval(() => {}, 1000)'],
+          logFile: ${JSON.stringify(runDir)} + '/' + name + '.log',
+        });
+        const started = [
+          await start('stubborn', 30, 'process.on("SIGTERM", () => {}); '),
+          await start('willing', 10, ''),
+        ];
+        while (started.some(({ lastLogLines }) => lastLogLines() === '')) await new Promise((go) => setTimeout(go, 10));
+        console.log('started');
+        setInterval(() => {}, 1000);
+      `;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      await waitFor('the processes', () => output.includes('started'));
+      return { child, runDir, pids: readProcessRecords(runDir).map(({ pid }) => pid), output: () => output };
+    };
+
+    it('wait for their end; told again, all of them end at once, and no process of anybody else', async () => {
+      const [mine, other] = [await startStubborn('mine'), await startStubborn('other')];
+      expect(mine.pids).toHaveLength(2);
+      // Its process has ended and the number was given to another one since.
+      const stale = { ...readProcessRecords(other.runDir)[0], name: 'stale', startedAt: '1' };
+      writeFileSync(join(mine.runDir, 'stale.json'), JSON.stringify(stale));
+      try {
+        mine.child.kill('SIGINT');
+        await waitFor('the first signal', () => mine.output().includes('stopping stubborn'));
+        expect(mine.pids.map(processStartTime)).not.toContain(null);
+        const exit = once(mine.child, 'exit');
+        await waitFor('the end', () => {
+          mine.child.kill('SIGINT');
+          return mine.child.exitCode !== null;
+        });
+        expect((await exit)[0]).toBe(1);
+        expect(mine.output()).toContain('stopping at once');
+        expect(mine.pids.map(processStartTime)).toEqual([null, null]);
+        expect(other.pids.map(processStartTime)).not.toContain(null);
+        expect(other.child.exitCode).toBeNull();
+      } finally {
+        other.child.kill('SIGKILL');
+        for (const pid of [...other.pids, ...mine.pids]) signalProcess(pid, 'SIGKILL');
+      }
+    });
   });
 });
