@@ -191,6 +191,58 @@ describe('the import', () => {
     expect(await rows('SELECT FROM variants')).toHaveLength(1502);
   });
 
+  it('lets the last line of the file have the last word about a price, wherever the lines stand', async () => {
+    const amount = async () =>
+      rows("SELECT amount_minor FROM prices JOIN variants ON id = variant_id WHERE sku = 'KETTLE'");
+    const kettle = (price: string) => `kettle,KETTLE,,${price},USD,,,,,,`;
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, i) => `p-${String(i)},P-${String(i)},P,1.50,USD,,,,,,1`);
+    for (const gap of [others(1), others(1200)]) {
+      await load('last.csv', csv(KETTLE, ...gap, kettle('5.00')));
+      expect(await amount()).toEqual([{ amount_minor: '500' }]);
+      // The product is known now: its price row may stand above it.
+      const run = await load('last.csv', csv(kettle('5.00'), ...gap, KETTLE));
+      expect(run).toMatchObject({ isComplete: true, refused: [] });
+      expect(await amount()).toEqual([{ amount_minor: '1999' }]);
+    }
+  });
+
+  it('keeps categories apart whose paths make the same slug, in any order and in any file', async () => {
+    const lamp = 'lamp,LAMP,Lamp,1.00,USD,,,A B,,,';
+    const mug = 'mug,MUG,Mug,1.00,USD,,,A -> B,,,';
+    const placed = async () =>
+      rows(
+        `SELECT p.slug, c.name, cardinality(c.ancestor_ids) AS depth
+         FROM products p JOIN categories c ON c.id = p.category_id ORDER BY p.slug`,
+      );
+    const apart = [
+      { slug: 'lamp', name: 'A B', depth: 1 },
+      { slug: 'mug', name: 'B', depth: 2 },
+    ];
+    expect(await load('one.csv', csv(lamp, mug))).toMatchObject({ isComplete: true });
+    expect(await placed()).toEqual(apart);
+    const { categories } = await contents();
+    expect(categories).toMatchObject([{ slug: 'a' }, { slug: 'a-b', name: 'A B' }, { name: 'B' }]);
+
+    for (const file of [csv(mug, lamp), csv(mug), csv(lamp)]) {
+      expect((await load('again.csv', file)).summary).toMatch(/categories\s+0 created, 0 updated/);
+      expect(await placed()).toEqual(apart);
+      expect((await contents()).categories).toEqual(categories);
+    }
+  });
+
+  it('leaves the position of a category to those who set it', async () => {
+    const positions = () => rows('SELECT slug, position FROM categories ORDER BY slug');
+    await load('position.csv', csv(...MILL));
+    await client.query("UPDATE categories SET position = 4 WHERE slug = 'kitchen-mills'");
+    const run = await load('position.csv', csv(...MILL, KETTLE));
+    expect(run.summary).toMatch(/categories\s+0 created, 0 updated, 2 unchanged/);
+    expect(await positions()).toEqual([
+      { slug: 'kitchen', position: 0 },
+      { slug: 'kitchen-mills', position: 4 },
+    ]);
+  });
+
   it('survives two imports of the same file at once', async () => {
     const many = Array.from(
       { length: 600 },

@@ -1,25 +1,30 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import {
-  type CategoryInput,
+  type CategoryResult,
   CatalogWriter,
   type ProductInput,
   type ProductResult,
   type VariantResult,
 } from '../catalog/index.js';
 import { StockService } from '../inventory/index.js';
-import { categoryPathSlug } from './category-path.js';
+import { categoryPathKey } from './category-path.js';
+import { CategorySlugs } from './category-slugs.js';
 import { csvRecords, RECORD_CHARS_MAX } from './csv-records.js';
 import type { ImportReport } from './import-report.js';
 import type { ProductDraft } from './product-draft.js';
 import { type ProductGroup, productGroups } from './product-groups.js';
 import type { RefusedRow } from './refused-row.js';
 import { textLines } from './text-lines.js';
+import { inWritingOrder } from './writing-order.js';
 
 /** Rows that are written together; what one transaction of the catalogue takes at most is its own affair. */
 const BATCH_ROWS = 500;
 /** Category paths that are remembered as written; a file with more writes some of them twice. */
 const REMEMBERED_PATHS_MAX = 10_000;
+
+/** What became of the categories that this run has written, by the key of their path. */
+type KnownCategories = Map<string, CategoryResult>;
 
 /**
  * Loads products from CSV. Memory does not grow with the file. Writing the same file again changes
@@ -43,7 +48,7 @@ export class ProductImporter {
    * @throws CatalogueHeaderError before anything is written.
    */
   async run(chunks: AsyncIterable<Uint8Array>, report: ImportReport): Promise<void> {
-    const categories = new Map<string, string | null>();
+    const categories: KnownCategories = new Map();
     let batch: ProductDraft[] = [];
     let rowCount = 0;
     const flush = async () => {
@@ -73,7 +78,7 @@ export class ProductImporter {
 
   private async write(
     drafts: readonly ProductDraft[],
-    categories: Map<string, string | null>,
+    categories: KnownCategories,
     report: ImportReport,
   ): Promise<void> {
     if (drafts.length === 0) return;
@@ -81,15 +86,12 @@ export class ProductImporter {
     const refused: RefusedRow[] = [];
     const writable: ProductDraft[] = [];
     for (const draft of drafts) {
-      const path = draft.product?.categoryPath ?? null;
-      const reason = path === null ? null : (categories.get(categoryPathSlug(path)) ?? null);
-      if (reason === null) writable.push(draft);
-      else refused.push(...refuseAll(draft, `its category cannot be written: ${reason}`));
+      const category = categoryOf(draft, categories);
+      if (category?.outcome !== 'rejected') writable.push(draft);
+      else refused.push(...refuseAll(draft, `its category cannot be written: ${category.reason}`));
     }
-    // Rows of products that are known already come last: their product may stand in this very batch.
-    for (const isDescribed of [true, false]) {
-      const part = writable.filter(({ product }) => (product !== null) === isDescribed);
-      const results = await this.catalog.upsertProducts(part.map(toInput));
+    for (const part of inWritingOrder(writable)) {
+      const results = await this.catalog.upsertProducts(part.map((draft) => toInput(draft, categories)));
       const stock: { variantId: string; onHand: number }[] = [];
       for (const [index, draft] of part.entries()) {
         const result = results[index];
@@ -105,37 +107,52 @@ export class ProductImporter {
   /** Makes the categories of the drafts that this run has not made yet; remembers why one was rejected. */
   private async ensureCategories(
     drafts: readonly ProductDraft[],
-    known: Map<string, string | null>,
+    known: KnownCategories,
     report: ImportReport,
   ): Promise<void> {
     if (known.size > REMEMBERED_PATHS_MAX) known.clear();
-    const inputs = new Map<string, CategoryInput>();
+    const paths = new Map<string, readonly string[]>();
     for (const { product } of drafts) {
       const names = product?.categoryPath ?? [];
       for (let depth = 1; depth <= names.length; depth += 1) {
-        const slug = categoryPathSlug(names.slice(0, depth));
-        if (known.has(slug)) continue;
-        const parentSlug = depth === 1 ? undefined : categoryPathSlug(names.slice(0, depth - 1));
-        inputs.set(slug, { slug, name: names[depth - 1] ?? '', parentSlug });
+        const path = names.slice(0, depth);
+        const key = categoryPathKey(path);
+        if (!known.has(key) && !paths.has(key)) paths.set(key, path);
       }
     }
-    if (inputs.size === 0) return;
-    const results = await this.catalog.upsertCategories([...inputs.values()]);
-    [...inputs.keys()].forEach((slug, index) => {
+    if (paths.size === 0) return;
+    const results = await this.catalog.upsertCategories((present) => {
+      const slugs = new CategorySlugs(present);
+      return [...paths.values()].map((path) => ({
+        slug: slugs.of(path),
+        name: path.at(-1) ?? '',
+        parentSlug: path.length === 1 ? undefined : slugs.of(path.slice(0, -1)),
+      }));
+    });
+    [...paths.keys()].forEach((key, index) => {
       const result = results[index];
-      known.set(slug, result?.outcome === 'rejected' ? result.reason : null);
-      if (result !== undefined && result.outcome !== 'rejected') report.count('categories', result.outcome);
+      if (result === undefined) return;
+      known.set(key, result);
+      if (result.outcome !== 'rejected') report.count('categories', result.outcome);
     });
   }
 }
 
-function toInput({ slug, product, variants }: ProductDraft): ProductInput {
+/** Null when the draft names no category. */
+function categoryOf({ product }: ProductDraft, known: KnownCategories): CategoryResult | null {
+  const path = product?.categoryPath ?? null;
+  return path === null ? null : (known.get(categoryPathKey(path)) ?? null);
+}
+
+function toInput(draft: ProductDraft, known: KnownCategories): ProductInput {
+  const { slug, product, variants } = draft;
+  const category = categoryOf(draft, known);
   return {
     slug,
     name: product?.name,
     description: product?.description,
     status: product?.status,
-    categorySlug: product?.categoryPath ? categoryPathSlug(product.categoryPath) : undefined,
+    categoryId: category === null || category.outcome === 'rejected' ? undefined : category.id,
     variants: variants.map(({ sku, options, prices }) => ({
       sku,
       options: options ?? undefined,

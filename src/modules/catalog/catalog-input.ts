@@ -12,7 +12,7 @@ export interface CategoryInput {
   readonly parentId?: string | undefined;
   readonly parentExternalId?: string | undefined;
   readonly parentSlug?: string | undefined;
-  /** Order among its siblings; 0 when not given. */
+  /** Order among its siblings. Left as it is when undefined; 0 for a new category. */
   readonly position?: number | undefined;
 }
 

@@ -9,7 +9,7 @@ import {
 import { CatalogBulkRepository } from './catalog-bulk.repository.js';
 import { CatalogCategoryRepository } from './catalog-category.repository.js';
 import type { CategoryResult, ProductResult, VariantResult } from './catalog-results.js';
-import { planCategories } from './category-tree.js';
+import { type CategoryNode, planCategories } from './category-tree.js';
 
 /** Products that are written in one transaction. */
 const PRODUCTS_PER_TRANSACTION = 200;
@@ -29,10 +29,15 @@ export class CatalogWriter {
 
   /**
    * One result for each input, in order. A parent may come before or after its children in the same
-   * call, or be there already. One transaction, so that the tree is never seen torn.
+   * call, or be there already. One transaction, so that the tree is never seen torn. A function makes the
+   * inputs of the tree as it is in that transaction.
    */
-  async upsertCategories(inputs: readonly CategoryInput[]): Promise<CategoryResult[]> {
-    const { outcomes } = await this.categories.change((present) => planCategories(present, inputs));
+  async upsertCategories(
+    inputs: readonly CategoryInput[] | ((present: readonly CategoryNode[]) => readonly CategoryInput[]),
+  ): Promise<CategoryResult[]> {
+    const { outcomes } = await this.categories.change((present) =>
+      planCategories(present, typeof inputs === 'function' ? inputs(present) : inputs),
+    );
     return [...outcomes];
   }
 

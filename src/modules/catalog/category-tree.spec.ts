@@ -36,6 +36,14 @@ describe('the plan of a category tree', () => {
     expect([...again.created, ...again.updated]).toEqual([]);
   });
 
+  it('leaves the position where it is when the input does not name one', () => {
+    const tree = apply([], [{ slug: 'a', name: 'A', position: 7 }]);
+    expect(outcomesOf(tree, [{ slug: 'a', name: 'A' }])).toEqual(['unchanged']);
+    const [renamed] = apply(tree, [{ slug: 'a', name: 'B' }]);
+    expect(renamed).toMatchObject({ name: 'B', position: 7 });
+    expect(apply(tree, [{ slug: 'a', name: 'A', position: 0 }])).toMatchObject([{ position: 0 }]);
+  });
+
   it('moves a subtree with its root', () => {
     const tree = apply(apply([], inputs), [
       { slug: 'd', name: 'D' },

@@ -88,7 +88,7 @@ class TreePlan {
   }
 
   put(input: PlannedCategory, parent: Draft | null): CategoryResult {
-    const { externalId = null, slug, name, position = 0 } = input;
+    const { externalId = null, slug, name } = input;
     const holder = this.bySlug.get(slug);
     const target =
       (input.id === undefined ? undefined : this.byId.get(input.id)) ??
@@ -99,6 +99,7 @@ class TreePlan {
     if (target === undefined) return this.create(input, parent);
     if (externalId !== null && target.externalId !== null && target.externalId !== externalId)
       return rejected(`the slug "${slug}" is another category's`);
+    const position = input.position ?? target.position;
     return this.update(target, { externalId: externalId ?? target.externalId, slug, name, position }, parent);
   }
 

@@ -5,3 +5,4 @@ export { CatalogService } from './catalog.service.js';
 export type { VariantDetails } from './catalog.repository.js';
 export { CatalogWriterModule } from './catalog-writer.module.js';
 export { CatalogWriter } from './catalog-writer.service.js';
+export type { CategoryNode } from './category-tree.js';
