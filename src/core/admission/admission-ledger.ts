@@ -66,6 +66,20 @@ export class AdmissionLedger {
     private readonly clock: Clock,
   ) {}
 
+  /**
+   * Notes the keys and tells whether this transaction may admit them, and the time of the database. One
+   * statement; the notes are written meanwhile, and in any case before the transaction can commit.
+   */
+  async mayAdmit(
+    transaction: SqlTransaction,
+    digests: readonly string[],
+  ): Promise<{ mayAdmit: boolean; now: Date }> {
+    const [state, notedEpoch] = await Promise.all([this.readState(transaction), this.note(digests)]);
+    // Without an epoch nobody trusts notes, once the leases on the last one are over.
+    const mayAdmit = state.epoch === null ? state.isSettled : state.epoch === notedEpoch;
+    return { mayAdmit, now: state.now };
+  }
+
   /** Notes the keys. The epoch under which they are noted; null when they are not, or nobody trusts notes at present. */
   async note(digests: readonly string[]): Promise<string | null> {
     const runId = this.redis.runIdOf('main');
@@ -78,26 +92,6 @@ export class AdmissionLedger {
     } catch {
       return null;
     }
-  }
-
-  /**
-   * Whether this transaction may admit keys noted under `notedEpoch` (see {@link note}), and the time of
-   * the database. One statement.
-   */
-  async check(
-    transaction: SqlTransaction,
-    notedEpoch: string | null,
-  ): Promise<{ mayAdmit: boolean; now: Date }> {
-    const [state] = await transaction.query<{ epoch: string | null; is_settled: boolean; now: Date }>(
-      `SELECT epoch, clock_timestamp() AS now,
-         broken_at IS NULL OR clock_timestamp() > broken_at + make_interval(secs => $1) AS is_settled
-       FROM admission_state`,
-      [LEASE_END_MS / 1000],
-    );
-    if (state === undefined) throw new Error('admission_state has no row: the schema is not migrated');
-    // Without an epoch nobody trusts notes, once the leases on the last one are over.
-    const mayAdmit = state.epoch === null ? state.is_settled : state.epoch === notedEpoch;
-    return { mayAdmit, now: state.now };
   }
 
   /** Ends the trust in the present epoch, everywhere, before it returns. Called when keys cannot be noted. */
@@ -119,6 +113,19 @@ export class AdmissionLedger {
       if (this.questions.length === 1) setImmediate(() => void this.ask());
       else if (this.questions.length >= FIND_MAX) void this.ask();
     });
+  }
+
+  private async readState(
+    transaction: SqlTransaction,
+  ): Promise<{ epoch: string | null; isSettled: boolean; now: Date }> {
+    const [state] = await transaction.query<{ epoch: string | null; is_settled: boolean; now: Date }>(
+      `SELECT epoch, clock_timestamp() AS now,
+         broken_at IS NULL OR clock_timestamp() > broken_at + make_interval(secs => $1) AS is_settled
+       FROM admission_state`,
+      [LEASE_END_MS / 1000],
+    );
+    if (state === undefined) throw new Error('admission_state has no row: the schema is not migrated');
+    return { epoch: state.epoch, isSettled: state.is_settled, now: state.now };
   }
 
   private async ask(): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type Shortage,
   SoldOutHints,
   stockChanged,
+  type StockLevel,
   StockRepository,
 } from '../inventory/index.js';
 import { orderNumber } from './order-number.js';
@@ -43,8 +44,6 @@ export type PlacementOutcome =
   | { readonly kind: 'no-price'; readonly variantId: string }
   | { readonly kind: 'cart-changed' };
 
-type Refusal = Exclude<PlacementOutcome, { kind: 'answered' }>;
-
 interface Candidate {
   readonly index: number;
   readonly request: PlacementRequest;
@@ -53,10 +52,33 @@ interface Candidate {
 const CREATED = 201;
 const ADMISSION_ATTEMPTS = 4;
 
+/** What the database says of a batch, read under the locks that keep it true. */
+interface Seen {
+  readonly mayAdmit: boolean;
+  readonly now: Date;
+  /** For each request, whether this transaction owns its key. */
+  readonly claims: readonly boolean[];
+  /** For each request, the answer that its key has; only to be believed of a claimed one. */
+  readonly stored: readonly (StoredAnswer | null)[];
+  /** Present versions of the carts, by id. */
+  readonly cartVersions: ReadonlyMap<string, number>;
+  readonly offers: ReadonlyMap<string, Offer>;
+}
+
+/** What becomes of a batch. */
+interface Decision {
+  /** Undefined where the answer is only known when the order is written. */
+  readonly outcomes: (PlacementOutcome | undefined)[];
+  readonly granted: readonly Candidate[];
+  /** Units left of each variant that was asked for. */
+  readonly remaining: ReadonlyMap<string, number>;
+}
+
 /**
- * Decides a batch of orders in one transaction: claims their keys, looks for stored answers, locks the
- * stock of all their variants in id order, grants it first come, first served, and writes orders, lines,
- * ledger, events and answers in bulk. The number of statements does not depend on the number of orders.
+ * Decides a batch of orders in one transaction and three round trips: it claims their keys, looks for
+ * stored answers and locks the stock of all their variants in id order; grants the stock first come, first
+ * served; and writes orders, lines, ledger, events and answers in bulk. The number of statements does not
+ * depend on the number of orders.
  */
 @Injectable()
 export class OrderPlacement {
@@ -74,159 +96,92 @@ export class OrderPlacement {
 
   /** One outcome for each request, in their order. Rejects when nothing was committed, or when nobody can tell. */
   async place(requests: readonly PlacementRequest[]): Promise<PlacementOutcome[]> {
-    const digests = requests.map(({ scope }) => scope.digest);
     for (let attempt = 1; attempt <= ADMISSION_ATTEMPTS; attempt += 1) {
-      const notedEpoch = await this.admission.note(digests);
       const startedMs = this.clock.monotonicMs();
-      const left = new Map<string, number>();
-      const outcomes = await this.orders.transaction(async (transaction) => {
-        const { mayAdmit, now } = await this.admission.check(transaction, notedEpoch);
-        return mayAdmit ? this.decide(transaction, requests, now, left) : null;
-      });
-      // Only what was committed is known: a rollback gives the units back.
-      for (const [variantId, units] of left) this.hints.observe(variantId, units, startedMs);
-      if (outcomes !== null) return outcomes;
+      const decision = await this.orders.transactionAfter(
+        (transaction) => this.look(transaction, requests),
+        (transaction, seen) =>
+          seen.mayAdmit ? this.act(transaction, requests, seen) : Promise.resolve(null),
+      );
+      if (decision !== null) {
+        // Only what was committed is known: a rollback gives the units back.
+        for (const [variantId, units] of decision.remaining) this.hints.observe(variantId, units, startedMs);
+        return decision.outcomes.map((outcome) => {
+          if (outcome === undefined) throw new Error('an order was left undecided');
+          return outcome;
+        });
+      }
       // A new epoch can begin between the notes and the transaction: noting again is enough then.
       if (attempt > 1) await this.admission.breakEpoch();
     }
     throw new Error('the epoch of the admission notes does not come to rest');
   }
 
-  private async decide(
+  /**
+   * Claims, reads and locks; the notes of the keys are written meanwhile. The order of the statements
+   * matters: an answer is looked for under the claim of its key, and carts are locked before stock.
+   */
+  private async look(transaction: SqlTransaction, requests: readonly PlacementRequest[]): Promise<Seen> {
+    const scopes = requests.map(({ scope }) => scope);
+    const cartIds = cartIdsOf(requests);
+    const [{ mayAdmit, now }, claims, stored, carts, offers] = await Promise.all([
+      this.admission.mayAdmit(
+        transaction,
+        scopes.map(({ digest }) => digest),
+      ),
+      this.idempotency.claim(transaction, scopes),
+      this.idempotency.find(transaction, scopes),
+      cartIds.length === 0 ? [] : this.carts.lockVersions(transaction, cartIds),
+      this.stock.lockOffers(transaction, variantIdsOf(requests)),
+    ]);
+    const cartVersions = new Map(carts.map(({ id, version }) => [id, version]));
+    return { mayAdmit, now, claims, stored, cartVersions, offers };
+  }
+
+  private async act(
     transaction: SqlTransaction,
     requests: readonly PlacementRequest[],
-    now: Date,
-    left: Map<string, number>,
-  ): Promise<PlacementOutcome[]> {
-    const outcomes = new Array<PlacementOutcome | undefined>(requests.length);
-    const refuse = ({ index }: Candidate, refusal: Refusal) => {
-      outcomes[index] = refusal;
-    };
-
-    let candidates = await this.claimKeys(transaction, requests, refuse);
-    candidates = await this.replayStored(transaction, candidates, outcomes);
-    candidates = await this.lockCarts(transaction, candidates, refuse);
-    const offers = await this.stock.lockOffers(transaction, variantIdsOf(candidates));
-    candidates = candidates.filter((candidate) => {
-      const refusal = refusalOf(candidate.request, offers);
-      if (refusal !== null) refuse(candidate, refusal);
-      return refusal === null;
-    });
-
-    const available = new Map([...offers].map(([id, offer]) => [id, offer.available]));
-    const { shortages, remaining } = allocate(
-      candidates.map(({ request }) => request),
-      available,
-    );
-    for (const [variantId, units] of remaining) left.set(variantId, units);
-    const granted = candidates.filter((candidate, position) => {
-      const short = shortages[position] ?? null;
-      if (short !== null) refuse(candidate, { kind: 'out-of-stock', shortages: short });
-      return short === null;
-    });
-
-    const answers = await this.write(transaction, granted, offers, now);
+    seen: Seen,
+  ): Promise<Decision> {
+    const decision = decide(requests, seen);
+    const { outcomes, granted } = decision;
+    const answers = await this.write(transaction, decision, seen);
     granted.forEach(({ index }, position) => {
       const answer = answers[position];
       if (answer !== undefined) outcomes[index] = { kind: 'answered', answer, isReplay: false };
     });
-    return outcomes.map((outcome) => {
-      if (outcome === undefined) throw new Error('an order was left undecided');
-      return outcome;
-    });
-  }
-
-  /** A key that comes twice in the batch, or is being decided by another one, waits outside. */
-  private async claimKeys(
-    transaction: SqlTransaction,
-    requests: readonly PlacementRequest[],
-    refuse: (candidate: Candidate, refusal: Refusal) => void,
-  ): Promise<Candidate[]> {
-    const claims = await this.idempotency.claim(
-      transaction,
-      requests.map(({ scope }) => scope),
-    );
-    const seen = new Set<string>();
-    return requests
-      .map((request, index) => ({ request, index }))
-      .filter((candidate) => {
-        const { digest } = candidate.request.scope;
-        const isOurs = claims[candidate.index] === true && !seen.has(digest);
-        seen.add(digest);
-        if (!isOurs) refuse(candidate, { kind: 'busy' });
-        return isOurs;
-      });
-  }
-
-  private async replayStored(
-    transaction: SqlTransaction,
-    candidates: readonly Candidate[],
-    outcomes: (PlacementOutcome | undefined)[],
-  ): Promise<Candidate[]> {
-    if (candidates.length === 0) return [];
-    const stored = await this.idempotency.find(
-      transaction,
-      candidates.map(({ request }) => request.scope),
-    );
-    return candidates.filter(({ request, index }, position) => {
-      const answer = stored[position] ?? null;
-      if (answer === null) return true;
-      outcomes[index] = answer.fingerprint.equals(request.fingerprint)
-        ? { kind: 'answered', answer, isReplay: true }
-        : { kind: 'key-reused' };
-      return false;
-    });
-  }
-
-  /** Two orders of one cart in one batch: the second finds it changed. */
-  private async lockCarts(
-    transaction: SqlTransaction,
-    candidates: readonly Candidate[],
-    refuse: (candidate: Candidate, refusal: Refusal) => void,
-  ): Promise<Candidate[]> {
-    const cartIds = candidates.flatMap(({ request }) => (request.cart === null ? [] : [request.cart.id]));
-    if (cartIds.length === 0) return [...candidates];
-    const versions = new Map(
-      (await this.carts.lockVersions(transaction, cartIds)).map(({ id, version }) => [id, version]),
-    );
-    return candidates.filter((candidate) => {
-      const { cart } = candidate.request;
-      if (cart === null) return true;
-      const isUnchanged = versions.get(cart.id) === cart.version;
-      versions.delete(cart.id);
-      if (!isUnchanged) refuse(candidate, { kind: 'cart-changed' });
-      return isUnchanged;
-    });
+    return decision;
   }
 
   private async write(
     transaction: SqlTransaction,
-    granted: readonly Candidate[],
-    offers: ReadonlyMap<string, Offer>,
-    now: Date,
+    { granted, remaining }: Decision,
+    { offers, now }: Seen,
   ): Promise<StoredAnswer[]> {
     if (granted.length === 0) return [];
     const orders = granted.map(({ request }) => this.orderOf(request, offers, now));
-    const movements = orders.flatMap(({ id, lines }) =>
-      lines.map(({ variantId, quantity }) => ({ orderId: id, variantId, quantity })),
-    );
-    const levels = await this.stock.move(transaction, 'reserve', movements);
-    await this.orders.insertAll(transaction, orders);
-    const cartIds = granted.flatMap(({ request }) => (request.cart === null ? [] : [request.cart.id]));
-    if (cartIds.length > 0) await this.carts.empty(transaction, cartIds);
-    await this.outbox.append(transaction, [
-      ...orders.map((order) =>
-        orderEvent('pending_payment', { ...order, totalMinor: order.totals.total.amount }),
-      ),
-      ...levels.map(stockChanged),
-    ]);
     const answers = granted.map(({ request }, position) => {
       const order = orders[position];
       if (order === undefined) throw new Error('a granted request has no order');
       const { scope, fingerprint } = request;
       return { scope, fingerprint, status: CREATED, body: JSON.stringify(viewOf(order)) };
     });
-    await this.idempotency.record(transaction, answers);
+    const movements = orders.flatMap(({ id, lines }) =>
+      lines.map(({ variantId, quantity }) => ({ orderId: id, variantId, quantity })),
+    );
+    const cartIds = cartIdsOf(granted.map(({ request }) => request));
+    await Promise.all([
+      this.stock.move(transaction, 'reserve', movements),
+      this.orders.insertAll(transaction, orders),
+      cartIds.length === 0 ? null : this.carts.empty(transaction, cartIds),
+      this.outbox.append(transaction, [
+        ...orders.map((order) =>
+          orderEvent('pending_payment', { ...order, totalMinor: order.totals.total.amount }),
+        ),
+        ...levelsAfter(offers, remaining).map(stockChanged),
+      ]),
+      this.idempotency.record(transaction, answers),
+    ]);
     return answers;
   }
 
@@ -255,11 +210,71 @@ export class OrderPlacement {
   }
 }
 
-function variantIdsOf(candidates: readonly Candidate[]): string[] {
-  return [...new Set(candidates.flatMap(({ request }) => request.lines.map(({ variantId }) => variantId)))];
+/** First come, first served, among those whose key is theirs and has no answer yet. */
+function decide(requests: readonly PlacementRequest[], seen: Seen): Decision {
+  const outcomes = new Array<PlacementOutcome | undefined>(requests.length);
+  const keys = new Set<string>();
+  const carts = new Map(seen.cartVersions);
+  const candidates = requests
+    .map((request, index) => ({ request, index }))
+    .filter(({ request, index }) => {
+      const outcome = outcomeBeforeStock(request, index);
+      outcomes[index] = outcome ?? undefined;
+      return outcome === null;
+    });
+
+  const available = new Map([...seen.offers].map(([id, offer]) => [id, offer.available]));
+  const { shortages, remaining } = allocate(
+    candidates.map(({ request }) => request),
+    available,
+  );
+  const granted = candidates.filter(({ index }, position) => {
+    const short = shortages[position] ?? null;
+    if (short !== null) outcomes[index] = { kind: 'out-of-stock', shortages: short };
+    return short === null;
+  });
+  return { outcomes, granted, remaining };
+
+  function outcomeBeforeStock(request: PlacementRequest, index: number): PlacementOutcome | null {
+    const { scope, fingerprint, cart } = request;
+    // A key that comes twice in the batch, or is being decided by another one, waits outside.
+    if (seen.claims[index] !== true || keys.has(scope.digest)) return { kind: 'busy' };
+    keys.add(scope.digest);
+    const answer = seen.stored[index] ?? null;
+    if (answer !== null)
+      return answer.fingerprint.equals(fingerprint)
+        ? { kind: 'answered', answer, isReplay: true }
+        : { kind: 'key-reused' };
+    if (cart !== null) {
+      const isUnchanged = carts.get(cart.id) === cart.version;
+      // Of two orders of one cart in one batch the second finds it changed.
+      carts.delete(cart.id);
+      if (!isUnchanged) return { kind: 'cart-changed' };
+    }
+    return refusalOf(request, seen.offers);
+  }
 }
 
-function refusalOf(request: PlacementRequest, offers: ReadonlyMap<string, Offer>): Refusal | null {
+function variantIdsOf(requests: readonly PlacementRequest[]): string[] {
+  return [...new Set(requests.flatMap(({ lines }) => lines.map(({ variantId }) => variantId)))];
+}
+
+function cartIdsOf(requests: readonly PlacementRequest[]): string[] {
+  return requests.flatMap(({ cart }) => (cart === null ? [] : [cart.id]));
+}
+
+/** The levels of the variants that gave units. */
+function levelsAfter(
+  offers: ReadonlyMap<string, Offer>,
+  remaining: ReadonlyMap<string, number>,
+): StockLevel[] {
+  return [...offers.values()].flatMap(({ variantId, productId, available: before }) => {
+    const available = remaining.get(variantId) ?? before;
+    return available === before ? [] : [{ variantId, productId, available, crossedZero: available === 0 }];
+  });
+}
+
+function refusalOf(request: PlacementRequest, offers: ReadonlyMap<string, Offer>): PlacementOutcome | null {
   for (const { variantId } of request.lines) {
     const offer = offers.get(variantId);
     if (offer?.isActive !== true) return { kind: 'unknown-variant', variantId };

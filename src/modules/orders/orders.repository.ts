@@ -61,6 +61,14 @@ export class OrdersRepository {
     return this.database.sqlTransaction(work);
   }
 
+  /** A transaction whose first statements, which only look and lock, go out with its BEGIN. */
+  transactionAfter<Seen, T>(
+    look: (transaction: SqlTransaction) => Promise<Seen>,
+    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+  ): Promise<T> {
+    return this.database.sqlTransactionAfter(look, work);
+  }
+
   /** Any number of orders and their lines in one statement. */
   async insertAll(transaction: SqlTransaction, orders: readonly NewOrder[]): Promise<void> {
     if (orders.length === 0) return;

@@ -110,12 +110,24 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
    * A transaction of hand-written statements on the writer, committed when `work` resolves and rolled
    * back when it throws. When the error comes from COMMIT itself the outcome is unknown.
    */
-  async sqlTransaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+  sqlTransaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    return this.sqlTransactionAfter(() => Promise.resolve(), work);
+  }
+
+  /**
+   * A {@link sqlTransaction} that first looks, in the round trip of its BEGIN. What `look` sends must not
+   * write: should BEGIN itself fail, it stands alone.
+   */
+  async sqlTransactionAfter<Seen, T>(
+    look: (transaction: SqlTransaction) => Promise<Seen>,
+    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+  ): Promise<T> {
     const client = await this.writePool.connect();
     let broken: Error | undefined;
     try {
-      await client.query(this.beginStatement);
-      const result = await work(new SqlTransaction(client));
+      const transaction = new SqlTransaction(client);
+      const [, seen] = await Promise.all([client.query(this.beginStatement), look(transaction)]);
+      const result = await work(transaction, seen);
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -196,6 +208,8 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
       query_timeout: env.DATABASE_STATEMENT_TIMEOUT_MS + 500,
       application_name: APPLICATION_NAME,
       keepAlive: true,
+      // Statements that are issued together go out together; see SqlTransaction.
+      pipeline: true,
     };
   }
 

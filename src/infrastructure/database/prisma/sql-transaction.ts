@@ -14,6 +14,10 @@ export type SqlParameter =
 /**
  * One open transaction on one connection of the write pool. Given as an explicit argument to every
  * repository that takes part; there is no ambient transaction.
+ *
+ * Statements that are issued without waiting for each other travel in one round trip. They still run one
+ * after the other, in the order in which they were issued, each with a snapshot of its own (READ
+ * COMMITTED); after one that fails the others fail as well.
  */
 export class SqlTransaction {
   constructor(private readonly client: PoolClient) {}
