@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 
 export class PriceResponse {
@@ -8,19 +9,24 @@ export class PriceResponse {
   readonly currency!: string;
 }
 
-export class VariantResponse {
+/** What everybody sees of a variant. */
+class VariantFields {
   @ApiProperty({ type: String, format: 'uuid' })
   readonly id!: string;
 
-  @ApiProperty({ type: String, example: 'AUTOMATIC-ESPRESSO-MACHINE-MATTE-BLACK' })
+  @ApiProperty({ type: String })
   readonly sku!: string;
 
-  @ApiProperty({
-    type: 'object',
-    additionalProperties: { type: 'string' },
-    example: { Color: 'Matte Black' },
-  })
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
   readonly options!: Record<string, string>;
+}
+
+export class VariantResponse extends VariantFields {
+  @ApiProperty({ example: 'AUTOMATIC-ESPRESSO-MACHINE-MATTE-BLACK' })
+  declare readonly sku: string;
+
+  @ApiProperty({ example: { Color: 'Matte Black' } })
+  declare readonly options: Record<string, string>;
 
   @ApiProperty({
     type: () => PriceResponse,
@@ -33,11 +39,17 @@ export class VariantResponse {
   readonly available!: number;
 }
 
-export class ProductResponse {
+export class AdminVariantResponse extends VariantFields {
+  @ApiProperty({ type: () => [PriceResponse], description: 'One per currency, by currency' })
+  readonly prices!: PriceResponse[];
+}
+
+/** What everybody sees of a product. */
+class ProductFields {
   @ApiProperty({ type: String, format: 'uuid' })
   readonly id!: string;
 
-  @ApiProperty({ type: String, example: 'automatic-espresso-machine' })
+  @ApiProperty({ type: String })
   readonly slug!: string;
 
   @ApiProperty({ type: String })
@@ -48,21 +60,34 @@ export class ProductResponse {
 
   @ApiProperty({ type: String, nullable: true, format: 'uuid' })
   readonly categoryId!: string | null;
+}
+
+export class ProductResponse extends ProductFields {
+  @ApiProperty({ example: 'automatic-espresso-machine' })
+  declare readonly slug: string;
 
   @ApiProperty({ type: () => [VariantResponse] })
   readonly variants!: VariantResponse[];
 }
 
-export class ProductListResponse {
-  @ApiProperty({ type: () => [ProductResponse] })
-  readonly items!: ProductResponse[];
+export class AdminProductResponse extends ProductFields {
+  @ApiProperty({ enum: ['draft', 'active', 'archived'], description: 'Only active products are public' })
+  readonly status!: string;
 
   @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'Send it as `cursor` for the next page; null on the last',
+    type: 'integer',
+    description: 'Grows with each administrative write; the ETag is "v<version>"',
   })
-  readonly nextCursor!: string | null;
+  readonly version!: number;
+
+  @ApiProperty({ type: String, format: 'date-time' })
+  readonly createdAt!: string;
+
+  @ApiProperty({ type: String, format: 'date-time' })
+  readonly updatedAt!: string;
+
+  @ApiProperty({ type: () => [AdminVariantResponse] })
+  readonly variants!: AdminVariantResponse[];
 }
 
 export class CategoryResponse {
@@ -82,63 +107,22 @@ export class CategoryResponse {
   readonly position!: number;
 }
 
-export class CategoryListResponse {
-  @ApiProperty({ type: () => [CategoryResponse] })
-  readonly items!: CategoryResponse[];
+/** One page of a list. */
+function pageOf<Item>(item: Type<Item>) {
+  class Page {
+    @ApiProperty({ type: () => [item] })
+    readonly items!: Item[];
 
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'Send it as `cursor` for the next page; null on the last',
-  })
-  readonly nextCursor!: string | null;
+    @ApiProperty({
+      type: String,
+      nullable: true,
+      description: 'Send it as `cursor` for the next page; null on the last',
+    })
+    readonly nextCursor!: string | null;
+  }
+  return Page;
 }
 
-export class AdminVariantResponse {
-  @ApiProperty({ type: String, format: 'uuid' })
-  readonly id!: string;
+export class ProductListResponse extends pageOf(ProductResponse) {}
 
-  @ApiProperty({ type: String })
-  readonly sku!: string;
-
-  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
-  readonly options!: Record<string, string>;
-
-  @ApiProperty({ type: () => [PriceResponse], description: 'One per currency, by currency' })
-  readonly prices!: PriceResponse[];
-}
-
-export class AdminProductResponse {
-  @ApiProperty({ type: String, format: 'uuid' })
-  readonly id!: string;
-
-  @ApiProperty({ type: String })
-  readonly slug!: string;
-
-  @ApiProperty({ type: String })
-  readonly name!: string;
-
-  @ApiProperty({ type: String })
-  readonly description!: string;
-
-  @ApiProperty({ type: String, nullable: true, format: 'uuid' })
-  readonly categoryId!: string | null;
-
-  @ApiProperty({ enum: ['draft', 'active', 'archived'], description: 'Only active products are public' })
-  readonly status!: string;
-
-  @ApiProperty({
-    type: 'integer',
-    description: 'Grows with each administrative write; the ETag is "v<version>"',
-  })
-  readonly version!: number;
-
-  @ApiProperty({ type: String, format: 'date-time' })
-  readonly createdAt!: string;
-
-  @ApiProperty({ type: String, format: 'date-time' })
-  readonly updatedAt!: string;
-
-  @ApiProperty({ type: () => [AdminVariantResponse] })
-  readonly variants!: AdminVariantResponse[];
-}
+export class CategoryListResponse extends pageOf(CategoryResponse) {}
