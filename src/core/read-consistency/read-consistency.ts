@@ -5,16 +5,34 @@ import {
   type ReadFloor,
   type WalPosition,
 } from '../../infrastructure/database/prisma/index.js';
-import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+import { UnrecordedWrites, type WrittenPosition } from './unrecorded-writes.js';
 
 /** A replica that lags longer than this is of no use to anybody; readers then have fresher ones or the writer. */
 const REMEMBERED_SECONDS = 60;
 const REMEMBERED_LOCALLY_MAX = 50_000;
 
+const raiseScript = new RedisScript<boolean>(
+  new URL('./scripts/position-raise.lua', import.meta.url),
+  (reply) => reply === 1,
+);
+
 /**
  * Read your writes: remembers the WAL position of each principal's last write for a minute, in Redis
- * and in this process, and tells reads how far a replica must have replayed for that principal.
- * While Redis is away every such read goes to the writer.
+ * and in this process, and tells reads how far a replica must have replayed for that principal. A
+ * process that cannot ask Redis reads on the writer.
+ *
+ * A write whose position may not have come to Redis is answered only when every replica that this
+ * process reads has replayed it, which takes what replication takes, or when Redis has it after all;
+ * but at the latest after a second, and pursued in the background for the minute. So another process
+ * shows a principal less than it was answered only if both are true:
+ * - a replica lags behind that write by more than a second, or is read by that process while this one
+ *   has ejected it;
+ * - Redis answers that process, but not the one that wrote, or it has lost the position since: a
+ *   restart without its data, a failover to a replica that had not received it.
+ * It then lasts until the replica has replayed the write or Redis has its position, a minute at most
+ * for what the process still pursues.
  */
 @Injectable()
 export class ReadConsistency {
@@ -23,13 +41,29 @@ export class ReadConsistency {
     ttl: REMEMBERED_SECONDS * 1000,
   });
 
+  private readonly unrecorded: UnrecordedWrites;
   private readonly writers = new Set<string>();
   private recording: Promise<void> | null = null;
 
   constructor(
     private readonly redis: RedisService,
     private readonly database: OptimizedPrismaService,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.unrecorded = new UnrecordedWrites({
+      max: REMEMBERED_LOCALLY_MAX,
+      rememberedMs: REMEMBERED_SECONDS * 1000,
+      record: (writes) => this.raise(writes),
+      areReplicasPast: (position) => database.areReplicasPast(position),
+    });
+    metrics.gauge({
+      name: 'consistency_unrecorded_writes',
+      help: 'Principals whose last write Redis may not know and a replica may lack',
+      collect: (gauge) => {
+        gauge.set(this.unrecorded.size);
+      },
+    });
+  }
 
   /**
    * Called after the commit of a write and before its answer is sent. Writes that end in the same turn of
@@ -50,14 +84,28 @@ export class ReadConsistency {
     const principalIds = [...this.writers];
     this.writers.clear();
     const position = await this.database.currentPosition();
-    for (const id of principalIds) this.local.set(id, position);
-    if (!this.redis.isReady('main')) return;
-    const pipeline = this.redis.client('main').pipeline();
     for (const id of principalIds) {
-      pipeline.set(redisKeys.writePosition(id), position.toString(), 'EX', REMEMBERED_SECONDS);
+      const known = this.local.get(id);
+      if (known === undefined || known < position) this.local.set(id, position);
     }
-    // A lost record is no loss of data: readers find Redis away as well and go to the writer.
-    await pipeline.exec().catch(() => undefined);
+    const writes = principalIds.map((id): WrittenPosition => [id, position]);
+    const failed = new Set(await this.raise(writes));
+    if (failed.size > 0) await this.unrecorded.settle(writes.filter(([id]) => failed.has(id)));
+  }
+
+  /** The principals whose position is not known to be in Redis: one whose reply was lost may be. */
+  private async raise(writes: readonly WrittenPosition[]): Promise<string[]> {
+    if (!this.redis.isReady('main')) return writes.map(([id]) => id);
+    const calls = writes.map(([id, position]) => ({
+      keys: [redisKeys.writePosition(id)],
+      args: [position.toString(), REMEMBERED_SECONDS],
+    }));
+    try {
+      const replies = await raiseScript.runAll(this.redis.client('main'), calls);
+      return writes.flatMap(([id], index) => (replies[index] === true ? [] : [id]));
+    } catch {
+      return writes.map(([id]) => id);
+    }
   }
 
   /** The floor for reads of what the principal owns. */

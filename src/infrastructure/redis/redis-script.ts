@@ -2,6 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
+interface ScriptCall {
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number | Buffer)[];
+}
+
 /**
  * A Lua script in a file of its own, run by its hash and loaded again when the server has lost it.
  * The reply is what the header of the script says; `parse` turns it into a value of the domain.
@@ -26,11 +31,39 @@ export class RedisScript<Reply> {
     try {
       return this.parse(await client.evalsha(this.sha, keys.length, ...keys, ...args));
     } catch (error) {
-      // A restart or a failover empties the script cache; the script did not run.
-      if (error instanceof Error && error.message.startsWith('NOSCRIPT')) {
+      if (isNotLoaded(error)) {
         return this.parse(await client.eval(this.source, keys.length, ...keys, ...args));
       }
       throw error;
     }
   }
+  /** Many runs in one round trip; the error of a run stands where its reply would. */
+  async runAll(client: Redis, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
+    const results = await this.send(client, calls);
+    const missed = results.flatMap((result, index) => (isNotLoaded(result) ? [index] : []));
+    if (missed.length === 0) return results;
+    await client.script('LOAD', this.source);
+    const repeated = await this.send(
+      client,
+      missed.flatMap((index) => calls[index] ?? []),
+    );
+    for (const [position, index] of missed.entries()) results[index] = repeated[position] ?? missing();
+    return results;
+  }
+
+  private async send(client: Redis, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
+    const pipeline = client.pipeline();
+    for (const { keys, args } of calls) pipeline.evalsha(this.sha, keys.length, ...keys, ...args);
+    const replies = (await pipeline.exec()) ?? [];
+    return calls.map((_, index) => {
+      const [error, reply] = replies[index] ?? [missing(), null];
+      return error ?? this.parse(reply);
+    });
+  }
 }
+
+const missing = () => new Error('the pipeline has no reply for a command');
+
+/** A restart or a failover empties the script cache; the script did not run. */
+const isNotLoaded = (error: unknown): error is Error =>
+  error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -169,6 +169,16 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
     return { value: await work(this.write), position };
   }
 
+  /** True when no replica that is read at present lacks anything before the position; also without any. */
+  async areReplicasPast(position: WalPosition): Promise<boolean> {
+    const answers = await Promise.all(
+      this.candidates().map((replica) =>
+        replica.attempt(async () => ((await replica.hasReplayed(position)) ? true : null)),
+      ),
+    );
+    return answers.every((answer) => answer === true);
+  }
+
   /** Round trip to the writer in milliseconds. @throws when it does not answer or is a standby. */
   async ping(): Promise<number> {
     const start = performance.now();
