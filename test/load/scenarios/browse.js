@@ -5,7 +5,8 @@ import { listCategories } from '../actions/list-categories.js';
 import { listCatalogue, listProducts } from '../actions/list-products.js';
 import { viewProduct } from '../actions/view-product.js';
 import { chooseFirstAddress, visitor } from '../lib/crowd.js';
-import { numberParameter, textParameter } from '../lib/parameters.js';
+import { answeredWithin, flawless, steadyArrivals } from '../lib/crowd-shape.js';
+import { numberParameter } from '../lib/parameters.js';
 import { createZipfPicker } from '../lib/zipf.js';
 
 const RATE = numberParameter('RATE', 300);
@@ -14,23 +15,8 @@ const PRODUCTS = numberParameter('PRODUCTS', 500);
 
 /** @type {import('k6/options').Options} */
 export const options = {
-  scenarios: {
-    browse: {
-      executor: 'constant-arrival-rate',
-      rate: RATE,
-      timeUnit: '1s',
-      duration: textParameter('DURATION', '30s'),
-      preAllocatedVUs: VUS,
-      maxVUs: VUS,
-    },
-  },
-  thresholds: {
-    http_req_failed: ['rate<0.001'],
-    checks: ['rate>0.999'],
-    dropped_iterations: ['count==0'],
-    'http_req_duration{name:view_product}': [`p(95)<${numberParameter('P95_MS', 100)}`],
-    'http_req_duration{name:list_products}': [`p(95)<${numberParameter('P95_MS', 100)}`],
-  },
+  scenarios: { browse: steadyArrivals({ rate: RATE, vus: VUS }) },
+  thresholds: { ...flawless(0.001), ...answeredWithin(['view_product', 'list_products'], 100) },
 };
 
 /**

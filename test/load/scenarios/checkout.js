@@ -11,30 +11,16 @@ import { register } from '../actions/register.js';
 import { viewCart } from '../actions/view-cart.js';
 import { viewProduct } from '../actions/view-product.js';
 import { chooseFirstAddress, visitor } from '../lib/crowd.js';
-import { numberParameter, textParameter } from '../lib/parameters.js';
+import { answeredWithin, flawless, steadyArrivals } from '../lib/crowd-shape.js';
+import { numberParameter } from '../lib/parameters.js';
 
 const RATE = numberParameter('RATE', 5);
 const VUS = numberParameter('VUS', 50);
 
 /** @type {import('k6/options').Options} */
 export const options = {
-  scenarios: {
-    checkout: {
-      executor: 'constant-arrival-rate',
-      rate: RATE,
-      timeUnit: '1s',
-      duration: textParameter('DURATION', '30s'),
-      preAllocatedVUs: VUS,
-      maxVUs: VUS,
-    },
-  },
-  thresholds: {
-    http_req_failed: ['rate<0.001'],
-    checks: ['rate>0.999'],
-    dropped_iterations: ['count==0'],
-    'http_req_duration{name:place_order}': [`p(95)<${numberParameter('P95_MS', 300)}`],
-    'http_req_duration{name:pay_order}': [`p(95)<${numberParameter('P95_MS', 300)}`],
-  },
+  scenarios: { checkout: steadyArrivals({ rate: RATE, vus: VUS }) },
+  thresholds: { ...flawless(0.001), ...answeredWithin(['place_order', 'pay_order'], 300) },
 };
 
 /**

@@ -3,6 +3,7 @@
 // What it looks for is rare: one lost request in ten thousand, a tail that grows.
 import browse, { setup as setUpBrowsing } from './browse.js';
 import checkout, { setup as setUpCheckout } from './checkout.js';
+import { flawless, steadyArrivals } from '../lib/crowd-shape.js';
 import { numberParameter, textParameter } from '../lib/parameters.js';
 
 const DURATION = textParameter('DURATION', '30m');
@@ -10,29 +11,21 @@ const DURATION = textParameter('DURATION', '30m');
 /** @type {import('k6/options').Options} */
 export const options = {
   scenarios: {
-    readers: {
-      executor: 'constant-arrival-rate',
-      exec: 'read',
+    readers: steadyArrivals({
       rate: numberParameter('READ_RATE', 100),
-      timeUnit: '1s',
+      vus: 50,
       duration: DURATION,
-      preAllocatedVUs: 50,
-      maxVUs: 50,
-    },
-    buyers: {
-      executor: 'constant-arrival-rate',
-      exec: 'buy',
+      exec: 'read',
+    }),
+    buyers: steadyArrivals({
       rate: numberParameter('BUY_RATE', 2),
-      timeUnit: '1s',
+      vus: 30,
       duration: DURATION,
-      preAllocatedVUs: 30,
-      maxVUs: 30,
-    },
+      exec: 'buy',
+    }),
   },
   thresholds: {
-    http_req_failed: ['rate<0.0001'],
-    checks: ['rate>0.9999'],
-    dropped_iterations: ['count==0'],
+    ...flawless(0.0001),
     'http_req_duration{scenario:readers}': [
       `p(95)<${numberParameter('P95_MS', 100)}`,
       `p(99.9)<${numberParameter('P999_MS', 1_000)}`,
