@@ -4,7 +4,7 @@ import {
   createHmac,
   createSecretKey,
   type KeyObject,
-  randomBytes,
+  randomFillSync,
 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
@@ -15,6 +15,7 @@ const ALGORITHM = 'aes-256-gcm';
 const VERSION = 1;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+const RANDOM_BLOCK_VALUES = 256;
 
 /**
  * Layout, version 1: `version (1) | length of key id (1) | key id | IV (12) | tag (16) | ciphertext`.
@@ -27,6 +28,7 @@ export class AesGcmFieldEncryption extends FieldEncryption {
   private readonly currentKey: KeyObject;
   private readonly currentHeader: Buffer;
   private readonly blindIndexKey: KeyObject;
+  private readonly ivs = new RandomValues(IV_BYTES);
 
   constructor({ secrets }: AppConfig) {
     super();
@@ -39,7 +41,7 @@ export class AesGcmFieldEncryption extends FieldEncryption {
   }
 
   override encrypt(text: string, context: string): Buffer<ArrayBuffer> {
-    const iv = randomBytes(IV_BYTES);
+    const iv = this.ivs.next();
     const cipher = createCipheriv(ALGORITHM, this.currentKey, iv, { authTagLength: TAG_BYTES });
     cipher.setAAD(associatedData(this.currentHeader, context));
     const ciphertext = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
@@ -84,6 +86,24 @@ export class AesGcmFieldEncryption extends FieldEncryption {
       .update(text, 'utf8')
       .digest();
     return Buffer.from(digest);
+  }
+}
+
+/** Random values of one length, drawn from the operating system by the block: a draw costs as much as a block. */
+class RandomValues {
+  private readonly block: Buffer;
+  private offset = 0;
+
+  constructor(private readonly length: number) {
+    this.block = Buffer.alloc(RANDOM_BLOCK_VALUES * length);
+  }
+
+  /** Valid until the next call. No value is handed out twice. */
+  next(): Buffer {
+    if (this.offset === 0) randomFillSync(this.block);
+    const value = this.block.subarray(this.offset, this.offset + this.length);
+    this.offset = (this.offset + this.length) % this.block.length;
+    return value;
   }
 }
 
