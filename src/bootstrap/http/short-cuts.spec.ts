@@ -1,4 +1,6 @@
+import type { ExecutionContext } from '@nestjs/common';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ErrorCodeName } from '../../common/error-codes.js';
 import { Problem } from '../../common/problem.js';
 import type { AccessGuard } from '../../core/access-control/index.js';
 import type { HttpThrottlerGuard } from '../../core/rate-limiter/index.js';
@@ -15,19 +17,26 @@ class Controller {
 
 describe('a short cut', () => {
   interface Behaviour {
-    isOpen?: boolean;
-    isWithinLimit?: boolean;
+    isLate?: boolean;
+    forbids?: 'limit' | 'access';
     plan?: () => string | null;
     answer?: (plan: string, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
   }
 
   /** The body of the answer and what was asked on the way to it. */
-  const ask = async ({ isOpen = true, isWithinLimit = true, plan, answer }: Behaviour) => {
+  const ask = async ({ isLate = false, forbids, plan, answer }: Behaviour) => {
     const asked: string[] = [];
     const note = <T>(name: string, value: T): T => {
       asked.push(name);
       return value;
     };
+    const guard = (name: string, code: ErrorCodeName) => ({
+      admit: (context: ExecutionContext): true | Promise<true> => {
+        expect([context.getClass(), context.getHandler()]).toEqual([Controller, Controller.prototype.place]);
+        if (note(name, forbids) === name) throw new Problem(code);
+        return isLate ? Promise.resolve(true) : true;
+      },
+    });
     const shortCuts = new ShortCuts();
     shortCuts.register<Controller, string>('place', Controller, 'place', {
       plan: () => note('plan', plan === undefined ? 'planned' : plan()),
@@ -35,11 +44,12 @@ describe('a short cut', () => {
     });
     const fastify = Fastify();
     serveShortCuts(fastify, shortCuts, {
-      access: { admitsNow: () => note('access', isOpen) } as unknown as AccessGuard,
-      limiter: { admitsNow: () => note('limit', isWithinLimit) } as unknown as HttpThrottlerGuard,
+      limiter: guard('limit', 'RATE_LIMITED') as unknown as HttpThrottlerGuard,
+      access: guard('access', 'PERMISSION_DENIED') as unknown as AccessGuard,
       problems: new ProblemFilter({ error: () => undefined } as unknown as Logger),
     });
-    const nest = (_: FastifyRequest, reply: FastifyReply) => reply.send(note('nest', 'from Nest'));
+    const nest = (request: FastifyRequest, reply: FastifyReply) =>
+      reply.send(note(request.isAdmitted ? 'nest, admitted' : 'nest', 'from Nest'));
     fastify.get('/marked', { config: { [SHORT_CUT]: 'place' } }, nest);
     fastify.get('/unmarked', nest);
     fastify.get('/unknown', { config: { [SHORT_CUT]: 'no such' } }, nest);
@@ -52,24 +62,34 @@ describe('a short cut', () => {
     return { bodies, asked: askedOfMarked };
   };
 
-  it('answers what is open, planned and within its limit, and nothing of other routes', async () => {
-    const { bodies, asked } = await ask({});
-    expect(bodies).toEqual({ marked: 'planned', unmarked: 'from Nest', unknown: 'from Nest' });
-    expect(asked).toEqual(['access', 'plan', 'limit']);
-  });
-
-  it.each([
-    ['is not open', { isOpen: false }, ['access', 'nest']],
-    ['has no plan', { plan: () => null }, ['access', 'plan', 'nest']],
-    ['is over its limit', { isWithinLimit: false }, ['access', 'plan', 'limit', 'nest']],
-  ] as [string, Behaviour, string[]][])(
-    'leaves to Nest what %s, and counts nothing before',
-    async (_, behaviour, way) => {
+  it.each([{ isLate: false }, { isLate: true }])(
+    'answers what the guards let pass and has a plan, and nothing of other routes: %j',
+    async (behaviour) => {
       const { bodies, asked } = await ask(behaviour);
-      expect(bodies.marked).toBe('from Nest');
-      expect(asked).toEqual(way);
+      expect(bodies).toEqual({ marked: 'planned', unmarked: 'from Nest', unknown: 'from Nest' });
+      expect(asked).toEqual(['limit', 'access', 'plan']);
     },
   );
+
+  it.each([{ isLate: false }, { isLate: true }])(
+    'leaves to Nest what has no plan, already admitted: %j',
+    async (behaviour) => {
+      const { bodies, asked } = await ask({ ...behaviour, plan: () => null });
+      expect(bodies.marked).toBe('from Nest');
+      expect(asked).toEqual(['limit', 'access', 'plan', 'nest, admitted']);
+    },
+  );
+
+  it.each([
+    ['limit', false, 'RATE_LIMITED', ['limit']],
+    ['limit', true, 'RATE_LIMITED', ['limit']],
+    ['access', false, 'PERMISSION_DENIED', ['limit', 'access']],
+    ['access', true, 'PERMISSION_DENIED', ['limit', 'access']],
+  ] as const)('refuses by itself what the %s forbids, late: %p', async (forbids, isLate, code, way) => {
+    const { bodies, asked } = await ask({ forbids, isLate });
+    expect(JSON.parse(bodies.marked)).toMatchObject({ code });
+    expect(asked).toEqual(way);
+  });
 
   it.each([
     [

@@ -1,57 +1,60 @@
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { AccessGuard } from '../../core/access-control/index.js';
 import type { HttpThrottlerGuard } from '../../core/rate-limiter/index.js';
 import { SHORT_CUT, type ShortCuts } from '../../core/short-cut/index.js';
 import type { ProblemFilter } from './problem.filter.js';
 
-interface Gates {
-  readonly access: AccessGuard;
+interface Surroundings {
   readonly limiter: HttpThrottlerGuard;
+  readonly access: AccessGuard;
   readonly problems: ProblemFilter;
 }
 
 /**
- * Puts each short cut in front of Nest's handler of its route: a request that has a plan, may make it and
- * is within its limit is answered at once. Everything else goes on to Nest, uncounted. Hooks, headers,
- * metrics and problem documents are the same either way.
+ * Puts each short cut in front of Nest's handler of its route. The guards are asked in the order in which
+ * Nest asks them; a request that they let pass and that has a plan is answered at once, any other goes on
+ * to Nest, where the guards know it. Hooks, headers, metrics and problem documents are the same either way.
  *
  * Call it before the routes are registered.
  */
 export function serveShortCuts(
   fastify: FastifyInstance,
   shortCuts: ShortCuts,
-  { access, limiter, problems }: Gates,
+  { limiter, access, problems }: Surroundings,
 ): void {
+  fastify.decorateRequest('isAdmitted', false);
   fastify.addHook('onRoute', (route: RouteOptions) => {
     const name: unknown = Reflect.get(route.config ?? {}, SHORT_CUT);
     if (typeof name !== 'string') return;
     const nestHandler = route.handler;
     route.handler = function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): unknown {
       const source = shortCuts.find(name);
-      const plan =
-        source !== undefined && access.admitsNow(source.handler, request) ? source.plan(request) : null;
-      // The limiter is asked last: only what is answered here is counted here.
-      if (source === undefined || plan === null || !limiter.admitsNow(source.handler, request, reply))
-        return nestHandler.call(this, request, reply);
-      answerNow(source.answer, plan, request, reply);
+      if (source === undefined) return nestHandler.call(this, request, reply);
+
+      const proceed = (): unknown => {
+        request.isAdmitted = true;
+        const plan = source.plan(request);
+        return plan === null ? nestHandler.call(this, request, reply) : source.answer(plan, request, reply);
+      };
+      const refuse = (error: unknown): void => {
+        problems.answer(error, request, reply);
+      };
+      try {
+        const context = new ExecutionContextHost([request, reply], source.controller, source.method);
+        const admitted = admit(context);
+        const answered = admitted === true ? proceed() : admitted.then(proceed);
+        if (answered instanceof Promise) answered.catch(refuse);
+      } catch (error) {
+        refuse(error);
+      }
       return undefined;
     };
   });
 
-  const answerNow = (
-    answer: NonNullable<ReturnType<ShortCuts['find']>>['answer'],
-    plan: unknown,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): void => {
-    const refuse = (error: unknown) => {
-      problems.answer(error, request, reply);
-    };
-    try {
-      const answered = answer(plan, request, reply);
-      if (answered instanceof Promise) answered.catch(refuse);
-    } catch (error) {
-      refuse(error);
-    }
-  };
+  /** True at once when neither guard has to wait. */
+  function admit(context: ExecutionContextHost): true | Promise<true> {
+    const counted = limiter.admit(context);
+    return counted === true ? access.admit(context) : counted.then(() => access.admit(context));
+  }
 }

@@ -4,7 +4,7 @@ import { Problem } from '../../common/problem.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
 import { ACCESS_RULE, type AccessRule } from './access.decorators.js';
 import type { AuthenticatedRequest } from './authenticated-request.js';
-import { hasPermission, type Permission, type Principal } from './principal.js';
+import { hasPermission, type Principal } from './principal.js';
 
 const DEFAULT_RULE: AccessRule = { kind: 'authenticated', permission: null };
 
@@ -19,25 +19,32 @@ export class AccessGuard implements CanActivate {
     private readonly verifier: AccessTokenVerifier,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
-    if (rule.kind === 'anonymous') return true;
-    return this.authenticate(context.switchToHttp().getRequest<AuthenticatedRequest>(), rule);
+  canActivate(context: ExecutionContext): true | Promise<true> {
+    return this.admit(context);
   }
 
   /**
-   * Whether the route that `handler` answers is open to this request, decided without waiting; the
-   * principal is set then. False means: ask the guard; also while the route has not been asked for yet.
+   * True when the route is open to the request, whose principal is set then; at once when its token is
+   * known already.
+   * @throws Problem `AUTHENTICATION_REQUIRED`, `ACCESS_TOKEN_INVALID`, `PERMISSION_DENIED`
    */
-  admitsNow(handler: object, request: AuthenticatedRequest): boolean {
-    const rule = this.rules.get(handler);
-    if (rule === undefined || rule.kind === 'optional') return false;
+  admit(context: ExecutionContext): true | Promise<true> {
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    if (request.isAdmitted) return true;
+    const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
     if (rule.kind === 'anonymous') return true;
+
     const token = bearerToken(request.headers.authorization);
-    const principal = token === null ? null : this.verifier.recall(token);
-    if (principal === null || !grants(principal, rule)) return false;
-    request.principal = principal;
-    return true;
+    if (token === null) {
+      if (rule.kind === 'optional' && request.headers.authorization === undefined) return true;
+      throw new Problem(
+        request.headers.authorization === undefined ? 'AUTHENTICATION_REQUIRED' : 'ACCESS_TOKEN_INVALID',
+      );
+    }
+    const known = this.verifier.recall(token);
+    return known === null
+      ? this.verifier.verify(token).then((principal) => authorize(principal, rule, request))
+      : authorize(known, rule, request);
   }
 
   private readRule(context: ExecutionContext): AccessRule {
@@ -48,27 +55,19 @@ export class AccessGuard implements CanActivate {
     this.rules.set(handler, rule);
     return rule;
   }
-
-  private async authenticate(request: AuthenticatedRequest, rule: AccessRule): Promise<boolean> {
-    const token = bearerToken(request.headers.authorization);
-    if (token === null) {
-      if (rule.kind === 'optional' && request.headers.authorization === undefined) return true;
-      throw new Problem(
-        request.headers.authorization === undefined ? 'AUTHENTICATION_REQUIRED' : 'ACCESS_TOKEN_INVALID',
-      );
-    }
-    const principal = await this.verifier.verify(token);
-    if (principal === null) throw new Problem('ACCESS_TOKEN_INVALID');
-    if (rule.kind === 'authenticated' && !grants(principal, rule)) {
-      throw new Problem('PERMISSION_DENIED', { extensions: { permission: rule.permission } });
-    }
-    request.principal = principal;
-    return true;
-  }
 }
 
-function grants(principal: Principal, { permission }: { readonly permission: Permission | null }): boolean {
-  return permission === null || hasPermission(principal, permission);
+function authorize(principal: Principal | null, rule: AccessRule, request: AuthenticatedRequest): true {
+  if (principal === null) throw new Problem('ACCESS_TOKEN_INVALID');
+  if (
+    rule.kind === 'authenticated' &&
+    rule.permission !== null &&
+    !hasPermission(principal, rule.permission)
+  ) {
+    throw new Problem('PERMISSION_DENIED', { extensions: { permission: rule.permission } });
+  }
+  request.principal = principal;
+  return true;
 }
 
 function bearerToken(header: string | undefined): string | null {

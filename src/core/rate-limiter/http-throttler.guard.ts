@@ -3,7 +3,7 @@ import { type Resolvable, ThrottlerGuard } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIPv6 } from 'node:net';
 import { Problem } from '../../common/problem.js';
-import { isImmediate } from './in-memory-throttler-storage.js';
+import { isImmediate, type StorageRecord } from './in-memory-throttler-storage.js';
 
 export type RateLimitClass = 'default' | 'auth';
 
@@ -31,41 +31,28 @@ interface Policy {
 export class HttpThrottlerGuard extends ThrottlerGuard {
   private readonly policies = new WeakMap<object, { readonly policy: Policy | null }>();
 
-  override canActivate(context: ExecutionContext): Promise<boolean> {
-    const { policy } = this.policies.get(context.getHandler()) ?? this.readPolicy(context);
-    if (policy === null) return ALLOWED;
-    const http = context.switchToHttp();
-    return this.limit(policy, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    return this.admit(context);
   }
 
   /**
-   * Whether the request is within the limit of the route that `handler` answers, decided and counted
-   * at once. False means: not counted, ask the guard; also while the route has not been asked for yet.
+   * True when the request is within its limit, at once when the storage need not wait.
+   * @throws Problem `RATE_LIMITED`
    */
-  admitsNow(handler: object, request: FastifyRequest, reply: FastifyReply): boolean {
-    const known = this.policies.get(handler);
-    if (known === undefined) return false;
-    const { policy } = known;
+  admit(context: ExecutionContext): true | Promise<true> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    if (request.isAdmitted) return true;
+    const { policy } = this.policies.get(context.getHandler()) ?? this.readPolicy(context);
     if (policy === null) return true;
-    if (!isImmediate(this.storageService)) return false;
-    const record = this.storageService.incrementNow(keyOf(policy, request), policy.ttlMs, policy.limit);
-    if (record.isBlocked) return false;
-    writeFields(policy, record, reply);
-    return true;
-  }
-
-  private async limit(policy: Policy, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const { limit, ttlMs, throttler } = policy;
-    const record = await this.storageService.increment(
-      keyOf(policy, request),
-      ttlMs,
-      limit,
-      ttlMs,
-      throttler,
-    );
-    writeFields(policy, record, reply);
-    if (record.isBlocked) throw new Problem('RATE_LIMITED', { retryAfterSeconds: record.timeToBlockExpire });
-    return true;
+    const reply = http.getResponse<FastifyReply>();
+    const key = keyOf(policy, request);
+    return isImmediate(this.storageService)
+      ? judge(policy, this.storageService.incrementNow(key, ttlMs, limit), reply)
+      : this.storageService
+          .increment(key, ttlMs, limit, ttlMs, throttler)
+          .then((record) => judge(policy, record, reply));
   }
 
   private readPolicy(context: ExecutionContext): { readonly policy: Policy | null } {
@@ -98,7 +85,11 @@ export class HttpThrottlerGuard extends ThrottlerGuard {
   }
 }
 
-const ALLOWED = Promise.resolve(true);
+function judge(policy: Policy, record: StorageRecord, reply: FastifyReply): true {
+  writeFields(policy, record, reply);
+  if (record.isBlocked) throw new Problem('RATE_LIMITED', { retryAfterSeconds: record.timeToBlockExpire });
+  return true;
+}
 
 /** The storage is private to the product: a readable key needs no hash. */
 function keyOf({ name }: Policy, request: FastifyRequest): string {

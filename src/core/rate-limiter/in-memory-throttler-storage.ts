@@ -8,7 +8,7 @@ interface Window {
   previousHits: number;
 }
 
-type StorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+export type StorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /** A storage that can decide without waiting for anybody. */
 export interface ImmediateThrottlerStorage extends ThrottlerStorage {

@@ -13,7 +13,10 @@ describe('short cuts', () => {
   it('are found by their name, with the method that answers the route inside Nest', () => {
     const shortCuts = new ShortCuts();
     shortCuts.register('list', Controller, 'list', source);
-    expect(shortCuts.find('list')?.handler).toBe(Controller.prototype.list);
+    expect(shortCuts.find('list')).toMatchObject({
+      controller: Controller,
+      method: Controller.prototype.list,
+    });
     expect(shortCuts.find('other')).toBeUndefined();
   });
 
