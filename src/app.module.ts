@@ -16,6 +16,7 @@ import { PartitioningModule } from './core/partitioning/index.js';
 import { HttpThrottlerGuard, RateLimiterModule } from './core/rate-limiter/index.js';
 import { ReadConsistencyModule } from './core/read-consistency/index.js';
 import { ShortCutModule } from './core/short-cut/index.js';
+import { SignInModule } from './core/sign-in/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
 import { MetricsModule } from './infrastructure/metrics/index.js';
@@ -49,6 +50,7 @@ export class AppModule {
         AnswerCacheModule,
         RateLimiterModule,
         ShortCutModule,
+        SignInModule,
         AuthModule,
         CatalogModule,
         InventoryModule,

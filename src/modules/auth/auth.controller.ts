@@ -13,10 +13,14 @@ import { Problem } from '../../common/problem.js';
 import { Anonymous } from '../../core/access-control/index.js';
 import { CheckOrigin } from '../../core/origin-check/index.js';
 import { RateLimit } from '../../core/rate-limiter/index.js';
+import { SignInHooks } from '../../core/sign-in/index.js';
 import { AuthService, type SignIn } from './auth.service.js';
 import { LoginRequest, RegisterRequest } from './credentials.dto.js';
 import { clearRefreshCookie, readRefreshCookie, setRefreshCookie } from './refresh-cookie.js';
 import { SignedInResponse } from './signed-in.dto.js';
+
+const TAKES_CART_ALONG =
+  'What the cookie or the Cart-Token of a guest names goes into the cart of the account.';
 
 /**
  * The access token is in the body, the refresh token only in a cookie that scripts cannot read. Every
@@ -28,35 +32,40 @@ import { SignedInResponse } from './signed-in.dto.js';
 @CheckOrigin()
 @Controller('auth')
 export class AuthController {
-  constructor(private readonly auth: AuthService) {}
+  constructor(
+    private readonly auth: AuthService,
+    private readonly hooks: SignInHooks,
+  ) {}
 
   @Post('register')
   @RateLimit('auth')
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'Open an account and sign in' })
+  @ApiOperation({ summary: 'Open an account and sign in', description: TAKES_CART_ALONG })
   @ApiCreatedResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
   @ApiResponse({ status: 409, description: 'EMAIL_TAKEN' })
   @ApiResponse({ status: 503, description: 'AUTH_BUSY, SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
   async register(
     @Body() body: RegisterRequest,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
-    return toResponse(await this.auth.register(body), reply);
+    return this.complete(await this.auth.register(body), request, reply);
   }
 
   @Post('login')
   @HttpCode(200)
   @RateLimit('auth')
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'Sign in with e-mail and password' })
+  @ApiOperation({ summary: 'Sign in with e-mail and password', description: TAKES_CART_ALONG })
   @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
   @ApiResponse({ status: 401, description: 'CREDENTIALS_INVALID' })
   @ApiResponse({ status: 503, description: 'AUTH_BUSY, SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
   async login(
     @Body() body: LoginRequest,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
-    return toResponse(await this.auth.logIn(body.email, body.password), reply);
+    return this.complete(await this.auth.logIn(body.email, body.password), request, reply);
   }
 
   @Post('refresh')
@@ -104,6 +113,16 @@ export class AuthController {
   ): Promise<void> {
     await this.auth.logOut(readRefreshCookie(request));
     clearRefreshCookie(reply);
+  }
+
+  private async complete(
+    signIn: SignIn,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<SignedInResponse> {
+    const response = toResponse(signIn, reply);
+    await this.hooks.run({ userId: response.user.id, request, reply });
+    return response;
   }
 }
 

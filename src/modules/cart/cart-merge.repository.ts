@@ -27,26 +27,58 @@ export class CartMergeRepository {
    * first, so that of several merges at once one does it and the others find nothing.
    */
   merge(tokenHash: Buffer, userId: string, limits: CartLimits): Promise<CartMerge | null> {
-    return this.prisma.sqlTransaction(async (transaction) => {
-      const [guest] = await transaction.query<{ id: string }>(
-        `SELECT id FROM carts WHERE guest_token_hash = $1 AND ${LIVE_CART} FOR UPDATE`,
-        [tokenHash],
-      );
-      if (guest === undefined) return null;
-      const user = await this.carts.ensureForUser(transaction, userId);
-      const summed = await sumSharedLines(transaction, guest.id, user.id, limits);
-      const moved = await moveOtherLines(transaction, guest.id, user.id, limits);
-      // Of those left, some were summed; the others did not fit.
-      const left = await transaction.execute('DELETE FROM cart_lines WHERE cart_id = $1', [guest.id]);
-      await transaction.execute('DELETE FROM carts WHERE id = $1', [guest.id]);
-      return {
-        mergedLines: summed.length + moved,
-        cappedLines: summed.filter(({ isCapped }) => isCapped).length,
-        droppedLines: left - summed.length,
-      };
-    });
+    return this.prisma.sqlTransaction((transaction) => this.mergeIn(transaction, tokenHash, userId, limits));
+  }
+
+  /** As {@link merge}, but changes nothing when a line would have to be cut or dropped. */
+  async mergeWhole(
+    tokenHash: Buffer,
+    userId: string,
+    limits: CartLimits,
+  ): Promise<CartMerge | null | 'does-not-fit'> {
+    try {
+      return await this.prisma.sqlTransaction(async (transaction) => {
+        const merge = await this.mergeIn(transaction, tokenHash, userId, limits);
+        if (merge !== null && merge.cappedLines + merge.droppedLines > 0) throw new DoesNotFit();
+        return merge;
+      });
+    } catch (error) {
+      if (error instanceof DoesNotFit) return 'does-not-fit';
+      throw error;
+    }
+  }
+
+  private async mergeIn(
+    transaction: SqlTransaction,
+    tokenHash: Buffer,
+    userId: string,
+    limits: CartLimits,
+  ): Promise<CartMerge | null> {
+    const [guest] = await transaction.query<{ id: string }>(
+      `SELECT id FROM carts WHERE guest_token_hash = $1 AND ${LIVE_CART} FOR UPDATE`,
+      [tokenHash],
+    );
+    if (guest === undefined) return null;
+    const user = await this.carts.ensureForUser(transaction, userId);
+    const summed = await sumSharedLines(transaction, guest.id, user.id, limits);
+    const moved = await moveOtherLines(transaction, guest.id, user.id, limits);
+    // Of those left, some were summed; the others did not fit.
+    const left = await transaction.execute('DELETE FROM cart_lines WHERE cart_id = $1', [guest.id]);
+    await transaction.execute('DELETE FROM carts WHERE id = $1', [guest.id]);
+    await transaction.execute('UPDATE carts SET merged_guest_cart_id = $2 WHERE id = $1', [
+      user.id,
+      guest.id,
+    ]);
+    return {
+      mergedLines: summed.length + moved,
+      cappedLines: summed.filter(({ isCapped }) => isCapped).length,
+      droppedLines: left - summed.length,
+    };
   }
 }
+
+/** Rolls a transaction back. */
+class DoesNotFit extends Error {}
 
 function sumSharedLines(
   transaction: SqlTransaction,

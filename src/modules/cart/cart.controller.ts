@@ -30,7 +30,7 @@ const ETAG = { ETag: { schema: { type: 'string' as const } } };
 @ApiHeader({
   name: GUEST_TOKEN_HEADER,
   required: false,
-  description: 'Guest cart of a client without cookies',
+  description: 'Guest cart of a client without cookies; log-in and registration take it along',
 })
 @OptionallyAuthenticated()
 @Controller('cart')

@@ -76,9 +76,9 @@ export class CartRepository {
     return this.findWhere(`${column} AND ${LIVE_CART}`, ownerKey(owner));
   }
 
-  /** The cart only if it belongs to the user. */
+  /** The cart only if it belongs to the user; also by the id of the guest's cart that went into it last. */
   async findOfUser(cartId: string, userId: string): Promise<StoredCart | null> {
-    return this.findWhere('id = $1::uuid AND user_id = $2::uuid', cartId, userId);
+    return this.findWhere('$1::uuid IN (id, merged_guest_cart_id) AND user_id = $2::uuid', cartId, userId);
   }
 
   /** Locks the owner's cart, counts its version up and puts a guest cart's end off; null when there is none. */

@@ -35,8 +35,9 @@ export interface CartAnswer {
  * The cart of a user or of a guest. It holds variants and quantities; prices, names and availability are
  * looked up when it is shown, and only an order makes them binding.
  *
- * A guest's cart is merged into the user's by the first request that proves both, and not by the log-in:
- * auth may not know of carts, an event would come after the answer, and a log-in must not fail for a cart.
+ * A guest's cart is merged into the user's by the first request that proves both. That is the sign-in where
+ * it carries the guest's token and all lines find room; otherwise it is the next request for the cart, which
+ * can say what was cut.
  */
 @Injectable()
 export class CartService {
@@ -106,8 +107,8 @@ export class CartService {
   }
 
   /**
-   * The lines and the version of the principal's own cart, for an order that is to be made of it. The
-   * order compares the version under {@link CartRepository.lockVersions} before it takes the lines away.
+   * The lines and the version of the principal's own cart, for an order that is to be made of it. It may go
+   * by the id of the guest's cart that was merged into it last. The order compares the version under {@link CartRepository.lockVersions} before it takes the lines away.
    * @throws Problem CART_NOT_FOUND when the cart does not exist or is another's, CART_EMPTY when it has no line.
    */
   async getForOrder(cartId: string, principal: Principal): Promise<StoredCart> {
@@ -115,6 +116,15 @@ export class CartService {
     if (cart === null) throw new Problem('CART_NOT_FOUND');
     if (cart.lines.length === 0) throw new Problem('CART_EMPTY');
     return cart;
+  }
+
+  /**
+   * Merges the cart of a guest who signs in, unless a line would have to be cut or dropped. True when there
+   * is no such guest cart any more.
+   */
+  async takeGuestAlong(guestToken: string, userId: string): Promise<boolean> {
+    const merge = await this.merges.mergeWhole(guestTokenHash(guestToken), userId, this.limits);
+    return merge !== 'does-not-fit';
   }
 
   private async change(
