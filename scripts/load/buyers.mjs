@@ -1,9 +1,15 @@
 // Buyers for a load run: rows in `users` (orders refer to them) and access tokens for them.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { createAccessTokenSigner } from './access-token-signer.mjs';
-import { getDatabaseUrl, getPrivateKeyPem, LocalInstallationError } from './local-installation.mjs';
+import { createFieldEncryptor } from './field-encryptor.mjs';
+import {
+  getDatabaseUrl,
+  getFieldEncryptionKeys,
+  getPrivateKeyPem,
+  LocalInstallationError,
+} from './local-installation.mjs';
 
 /** One insert of this many rows takes about 50 ms; more only makes the parameters larger. */
 const INSERT_BATCH = 5_000;
@@ -34,8 +40,9 @@ const SIGN_BATCH = 256;
  */
 export async function issueBuyers(installation, { count, lifetimeSeconds }) {
   const signToken = createAccessTokenSigner(getPrivateKeyPem(installation));
+  const encryptor = createFieldEncryptor(getFieldEncryptionKeys(installation));
   const { buyerIds, admin } = await withDatabase(getDatabaseUrl(installation), async (client) => ({
-    buyerIds: await ensureBuyerAccounts(client, count),
+    buyerIds: await ensureBuyerAccounts(client, encryptor, count),
     admin: await findAdministrator(client),
   }));
 
@@ -86,45 +93,108 @@ async function withDatabase(databaseUrl, work) {
 }
 
 /**
+ * @typedef {object} Account
+ * @property {string} id
+ * @property {Buffer} emailHash
+ * @property {Buffer} emailCiphertext
+ * @property {Buffer} nameCiphertext
+ */
+
+/**
  * @param {pg.Client} client
+ * @param {import('./field-encryptor.mjs').FieldEncryptor} encryptor
  * @param {number} count
  * @returns {Promise<string[]>} ids, the n-th buyer at index n
  */
-async function ensureBuyerAccounts(client, count) {
+async function ensureBuyerAccounts(client, encryptor, count) {
   /** @type {string[]} */
   const ids = [];
   for (let start = 0; start < count; start += INSERT_BATCH) {
     const size = Math.min(INSERT_BATCH, count - start);
-    const emailHashes = Array.from({ length: size }, (_, i) => buyerEmailHash(start + i));
-    ids.push(...(await ensureAccountBatch(client, emailHashes)));
+    ids.push(...(await ensureAccountBatch(client, encryptor, start, size)));
   }
   return ids;
 }
 
 /**
  * @param {pg.Client} client
- * @param {Buffer[]} emailHashes
- * @returns {Promise<string[]>} ids in the order of the hashes
+ * @param {import('./field-encryptor.mjs').FieldEncryptor} encryptor
+ * @param {number} start index of the first buyer
+ * @param {number} size
+ * @returns {Promise<string[]>} ids in the order of the buyers
  */
-async function ensureAccountBatch(client, emailHashes) {
-  // The ciphertexts are noise and the password hash is no hash: nobody can sign in as a load
-  // buyer, and nothing decrypts their names.
+async function ensureAccountBatch(client, encryptor, start, size) {
+  const emailHashes = Array.from({ length: size }, (_, i) => buyerEmailHash(start + i));
+  const known = await findAccounts(client, emailHashes, encryptor.header);
+  // Also those that are there but under another key, or that earlier versions wrote as noise.
+  const wanting = known.flatMap(({ id, isReadable }, i) =>
+    isReadable ? [] : [accountOf(encryptor, id ?? uuidv7(), start + i)],
+  );
+  if (wanting.length === 0) return known.map(({ id }) => id ?? '');
+  await writeAccounts(client, wanting);
+  return (await findAccounts(client, emailHashes, encryptor.header)).map(({ id }) => id ?? '');
+}
+
+/**
+ * @param {pg.Client} client
+ * @param {Buffer[]} emailHashes
+ * @param {Buffer} header of the ciphertexts that can be read
+ * @returns {Promise<{ id: string | null, isReadable: boolean }[]>} in the order of the hashes; no id
+ *   where there is no account
+ */
+async function findAccounts(client, emailHashes, header) {
+  /** @type {pg.QueryResult<{ id: string | null, isReadable: boolean }>} */
+  const { rows } = await client.query(
+    `SELECT users.id,
+            coalesce(substring(email_ciphertext FOR length($2::bytea)) = $2
+              AND substring(name_ciphertext FOR length($2::bytea)) = $2, false) AS "isReadable"
+       FROM unnest($1::bytea[]) WITH ORDINALITY AS buyer(email_hash, position)
+       LEFT JOIN users USING (email_hash)
+      ORDER BY position`,
+    [emailHashes, header],
+  );
+  return rows;
+}
+
+/**
+ * The password hash is no hash: nobody can sign in as a load buyer. An account that somebody else has
+ * made meanwhile stays as it is: the ciphertexts belong to an id.
+ *
+ * @param {pg.Client} client
+ * @param {Account[]} accounts
+ */
+async function writeAccounts(client, accounts) {
+  if (accounts.length === 0) return;
   await client.query(
     `INSERT INTO users (id, email_hash, email_ciphertext, name_ciphertext, password_hash, role, created_at, updated_at)
-     SELECT new_id, email_hash, $3, $3, '!', 'customer', now(), now()
-       FROM unnest($1::uuid[], $2::bytea[]) AS buyer(new_id, email_hash)
-     ON CONFLICT (email_hash) DO NOTHING`,
-    [emailHashes.map(() => uuidv7()), emailHashes, randomBytes(48)],
+     SELECT id, email_hash, email_ciphertext, name_ciphertext, '!', 'customer', now(), now()
+       FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[])
+         AS buyer(id, email_hash, email_ciphertext, name_ciphertext)
+     ON CONFLICT (email_hash) DO UPDATE
+       SET email_ciphertext = excluded.email_ciphertext, name_ciphertext = excluded.name_ciphertext
+     WHERE users.id = excluded.id`,
+    [
+      accounts.map(({ id }) => id),
+      accounts.map(({ emailHash }) => emailHash),
+      accounts.map(({ emailCiphertext }) => emailCiphertext),
+      accounts.map(({ nameCiphertext }) => nameCiphertext),
+    ],
   );
-  /** @type {pg.QueryResult<{ id: string }>} */
-  const { rows } = await client.query(
-    `SELECT users.id
-       FROM unnest($1::bytea[]) WITH ORDINALITY AS buyer(email_hash, position)
-       JOIN users USING (email_hash)
-      ORDER BY position`,
-    [emailHashes],
-  );
-  return rows.map((row) => row.id);
+}
+
+/**
+ * @param {import('./field-encryptor.mjs').FieldEncryptor} encryptor
+ * @param {string} id
+ * @param {number} index
+ * @returns {Account} its contexts are those of src/modules/users/users.service.ts
+ */
+function accountOf(encryptor, id, index) {
+  return {
+    id,
+    emailHash: buyerEmailHash(index),
+    emailCiphertext: encryptor.encrypt(`load-buyer-${String(index)}@example.com`, `users.email:${id}`),
+    nameCiphertext: encryptor.encrypt(`Load Buyer ${String(index)}`, `users.name:${id}`),
+  };
 }
 
 /**

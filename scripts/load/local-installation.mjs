@@ -16,6 +16,7 @@ export class LocalInstallationError extends Error {}
  * @property {number} managementPort
  * @property {string | null} databaseUrl null when neither DATABASE_URL nor runtime.json names one
  * @property {string} privateKeyFile absolute path of the PEM key; may not exist
+ * @property {string | undefined} [fieldEncryptionKeys] absent: those of the data directory
  */
 
 /**
@@ -40,6 +41,7 @@ export function findLocalInstallation(env) {
     privateKeyFile: resolve(
       env.JWT_PRIVATE_KEY_FILE ?? join(layoutOf(dataDir).secrets, 'jwt-private-key.pem'),
     ),
+    fieldEncryptionKeys: env.FIELD_ENCRYPTION_KEYS || undefined,
   };
 }
 
@@ -86,6 +88,22 @@ export function getPrivateKeyPem(installation) {
   }
   throw new LocalInstallationError(
     `No signing key at ${installation.privateKeyFile}: start the server once with \`npm start\`, or name the key with JWT_PRIVATE_KEY_FILE`,
+  );
+}
+
+/**
+ * @param {LocalInstallation} installation
+ * @returns {string} as in FIELD_ENCRYPTION_KEYS
+ */
+export function getFieldEncryptionKeys(installation) {
+  if (installation.fieldEncryptionKeys) return installation.fieldEncryptionKeys;
+  const file = join(layoutOf(installation.dataDir).secrets, 'keys.json');
+  const secrets = existsSync(file)
+    ? /** @type {{ FIELD_ENCRYPTION_KEYS?: string }} */ (JSON.parse(readFileSync(file, 'utf8')))
+    : {};
+  if (secrets.FIELD_ENCRYPTION_KEYS) return secrets.FIELD_ENCRYPTION_KEYS;
+  throw new LocalInstallationError(
+    `No encryption key in ${file}: start the server once with \`npm start\`, or set FIELD_ENCRYPTION_KEYS as the server has it`,
   );
 }
 

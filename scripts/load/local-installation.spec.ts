@@ -1,10 +1,12 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadSecrets } from '../start/secrets.mjs';
 import { buyerAddress, BUYER_ADDRESS_COUNT } from './buyer-address.mjs';
 import {
   findLocalInstallation,
   getDatabaseUrl,
+  getFieldEncryptionKeys,
   LocalInstallationError,
   parseOrigins,
 } from './local-installation.mjs';
@@ -34,6 +36,19 @@ describe('findLocalInstallation', () => {
 
     expect(installation.origins).toEqual(['http://localhost:5000']);
     expect(() => getDatabaseUrl(installation)).toThrow(LocalInstallationError);
+  });
+});
+
+describe('getFieldEncryptionKeys', () => {
+  it('are those of the environment, then those that npm start made', () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'installation-'));
+    const installation = findLocalInstallation({ DATA_DIR: dataDir });
+    expect(() => getFieldEncryptionKeys(installation)).toThrow(LocalInstallationError);
+    const { FIELD_ENCRYPTION_KEYS } = loadSecrets(join(dataDir, 'secrets'), {});
+    expect(getFieldEncryptionKeys(installation)).toBe(FIELD_ENCRYPTION_KEYS);
+    expect(
+      getFieldEncryptionKeys(findLocalInstallation({ DATA_DIR: dataDir, FIELD_ENCRYPTION_KEYS: 'k9:own' })),
+    ).toBe('k9:own');
   });
 });
 
