@@ -66,7 +66,12 @@ describe('the Lua scripts', () => {
 
     it('names every slot it uses, and uses every slot it names', () => {
       const named = slotsIn(header.filter((line) => /^(KEYS|ARGV)\[/.test(line)).join('\n'));
-      const used = slotsIn(code.replaceAll(/(KEYS|ARGV)\[i\]/g, '$1[2]'));
+      // What a loop goes through is the rest that the header names as such.
+      const restOf = (name: string) =>
+        new RegExp(`${name}\\[(\\d+)\\.\\.n\\]`).exec(header.join('\n'))?.[1] ?? 'rest';
+      const used = slotsIn(
+        code.replaceAll(/(KEYS|ARGV)\[i(?: \+ 1)?\]/g, (_, name: string) => `${name}[${restOf(name)}]`),
+      );
       expect([...used].sort()).toEqual([...named].sort());
     });
 

@@ -6,7 +6,7 @@ import {
   type WalPosition,
 } from '../../infrastructure/database/prisma/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
-import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+import { hashTagOf, redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
 import { UnrecordedWrites, type WrittenPosition } from './unrecorded-writes.js';
 
 /** A replica that lags longer than this is of no use to anybody; readers then have fresher ones or the writer. */
@@ -42,7 +42,8 @@ export class ReadConsistency {
   });
 
   private readonly unrecorded: UnrecordedWrites;
-  private readonly writers = new Set<string>();
+  /** Positions of writes that are about to be recorded; null where only the database can tell. */
+  private readonly writers = new Map<string, WalPosition | null>();
   private recording: Promise<void> | null = null;
 
   constructor(
@@ -67,10 +68,12 @@ export class ReadConsistency {
 
   /**
    * Called after the commit of a write and before its answer is sent. Writes that end in the same turn of
-   * the event loop share one statement and one Redis round trip.
+   * the event loop share one statement, which `position` spares, and one Redis round trip.
    */
-  recordWrite(principalId: string): Promise<void> {
-    this.writers.add(principalId);
+  recordWrite(principalId: string, position: WalPosition | null = null): Promise<void> {
+    const waiting = this.writers.get(principalId);
+    // Of two writes in one turn the later one counts, which the database knows.
+    this.writers.set(principalId, waiting === undefined ? position : null);
     this.recording ??= new Promise((resolve, reject) => {
       setImmediate(() => {
         this.recording = null;
@@ -81,14 +84,18 @@ export class ReadConsistency {
   }
 
   private async record(): Promise<void> {
-    const principalIds = [...this.writers];
+    const writers = [...this.writers];
     this.writers.clear();
-    const position = await this.database.currentPosition();
-    for (const id of principalIds) {
+    const mustAsk = writers.some(([, position]) => position === null);
+    const present = mustAsk ? await this.database.currentPosition() : null;
+    const writes = writers.flatMap(([id, position]): WrittenPosition[] => {
+      const written = position ?? present;
+      return written === null ? [] : [[id, written]];
+    });
+    for (const [id, position] of writes) {
       const known = this.local.get(id);
       if (known === undefined || known < position) this.local.set(id, position);
     }
-    const writes = principalIds.map((id): WrittenPosition => [id, position]);
     const failed = new Set(await this.raise(writes));
     if (failed.size > 0) await this.unrecorded.settle(writes.filter(([id]) => failed.has(id)));
   }
@@ -96,13 +103,14 @@ export class ReadConsistency {
   /** The principals whose position is not known to be in Redis: one whose reply was lost may be. */
   private async raise(writes: readonly WrittenPosition[]): Promise<string[]> {
     if (!this.redis.isReady('main')) return writes.map(([id]) => id);
-    const calls = writes.map(([id, position]) => ({
-      keys: [redisKeys.writePosition(id)],
-      args: [position.toString(), REMEMBERED_SECONDS],
+    const groups = groupByTag(writes);
+    const calls = groups.map((group) => ({
+      keys: group.map(([id]) => redisKeys.writePosition(id)),
+      args: [REMEMBERED_SECONDS, ...group.map(([, position]) => position.toString())],
     }));
     try {
       const replies = await raiseScript.runAll(this.redis.client('main'), calls);
-      return writes.flatMap(([id], index) => (replies[index] === true ? [] : [id]));
+      return groups.flatMap((group, index) => (replies[index] === true ? [] : group.map(([id]) => id)));
     } catch {
       return writes.map(([id]) => id);
     }
@@ -121,4 +129,16 @@ export class ReadConsistency {
       return 'primary';
     }
   }
+}
+
+/** One command carries the writes whose keys share a slot. */
+function groupByTag(writes: readonly WrittenPosition[]): WrittenPosition[][] {
+  const groups = new Map<string, WrittenPosition[]>();
+  for (const write of writes) {
+    const tag = hashTagOf(redisKeys.writePosition(write[0]));
+    const group = groups.get(tag);
+    if (group === undefined) groups.set(tag, [write]);
+    else group.push(write);
+  }
+  return [...groups.values()];
 }

@@ -1,5 +1,5 @@
 export { isRedisUnavailable } from './redis-errors.js';
-export { redisKeys } from './redis-keys.js';
+export { hashTagOf, redisKeys } from './redis-keys.js';
 export { RedisModule } from './redis.module.js';
 export { RedisScript } from './redis-script.js';
 export { REDIS_ROLES, RedisService, type RedisRole } from './redis.service.js';

@@ -9,8 +9,12 @@ export const redisKeys = {
   admissionComplete: (): string => 'caudal:admission:complete:{admission}',
   /** String, exists while the key of a request may have an admitted order (24 h). */
   admissionNote: (digest: string): string => `caudal:admission:note:{admission}:${digest}`,
-  /** String, WAL position of a principal's last write (seconds). */
-  writePosition: (principalId: string): string => `caudal:consistency:write:{${principalId}}`,
+  /**
+   * String, WAL position of a principal's last write (seconds). Sixteen tags, by the last digit of the id,
+   * so that few commands carry the writes of many principals, over all shards of a cluster.
+   */
+  writePosition: (principalId: string): string =>
+    `caudal:consistency:write:{writes-${principalId.slice(-1)}}:${principalId}`,
   /** Stream of the outbox events. */
   events: (): string => 'caudal:events:stream:{events}',
   /** String, one cached answer of the catalogue (CACHE_TTL_SECONDS). */
@@ -20,3 +24,8 @@ export const redisKeys = {
   /** Sorted set, the families of a user by expiry. */
   sessionIndex: (tag: string): string => `caudal:session:index:{${tag}}`,
 } as const;
+
+/** The part of a key that decides its cluster slot: keys with the same tag may go into one script. */
+export function hashTagOf(key: string): string {
+  return /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+}

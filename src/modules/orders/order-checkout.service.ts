@@ -12,7 +12,7 @@ import { Metrics } from '../../infrastructure/metrics/index.js';
 import { CartService } from '../cart/index.js';
 import { SoldOutHints } from '../inventory/index.js';
 import type { PlaceOrderDto } from './dto/place-order.dto.js';
-import { OrderPlacement, type PlacementOutcome, type PlacementRequest } from './order-placement.js';
+import { OrderPlacement, type Placement, type PlacementRequest } from './order-placement.js';
 import { OrdersRepository } from './orders.repository.js';
 
 export interface CheckoutAnswer extends StoredAnswer {
@@ -41,7 +41,7 @@ const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
  */
 @Injectable()
 export class OrderCheckoutService implements OnModuleDestroy {
-  private readonly committer: GroupCommitter<PlacementRequest, PlacementOutcome>;
+  private readonly committer: GroupCommitter<PlacementRequest, Placement>;
   private readonly outcomes;
 
   constructor(
@@ -101,7 +101,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
       dto.cartId === undefined ? wantedLines(dto.lines ?? []) : await this.wantedCart(dto.cartId, principal);
     await this.turnAwayWhenSoldOut(scope, wanted.lines);
 
-    const outcome = await this.decide({
+    const { outcome, position } = await this.decide({
       scope,
       fingerprint: fingerprintOf(this.contentOf(dto)),
       userId,
@@ -118,7 +118,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
     switch (outcome.kind) {
       case 'answered':
         // After the batch, so that the next one does not wait for it.
-        await this.consistency.recordWrite(userId);
+        await this.consistency.recordWrite(userId, position);
         return { ...outcome.answer, isReplay: outcome.isReplay };
       case 'busy':
         throw new Problem('IDEMPOTENCY_KEY_IN_PROGRESS', { retryAfterSeconds: 1 });
@@ -179,16 +179,16 @@ export class OrderCheckoutService implements OnModuleDestroy {
   }
 
   /** Waits, within the order's own deadline, while the same key is being decided elsewhere. */
-  private async decide(request: PlacementRequest): Promise<PlacementOutcome> {
+  private async decide(request: PlacementRequest): Promise<Placement> {
     const endsMs = this.clock.monotonicMs() + this.config.env.ORDER_DEADLINE_MS;
     for (;;) {
-      const outcome = await this.submit(request);
-      if (outcome.kind !== 'busy' || this.clock.monotonicMs() > endsMs) return outcome;
+      const placement = await this.submit(request);
+      if (placement.outcome.kind !== 'busy' || this.clock.monotonicMs() > endsMs) return placement;
       await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
     }
   }
 
-  private async submit(request: PlacementRequest): Promise<PlacementOutcome> {
+  private async submit(request: PlacementRequest): Promise<Placement> {
     try {
       return await this.committer.submit(request);
     } catch (error) {

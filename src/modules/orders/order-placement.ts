@@ -19,7 +19,12 @@ import { orderNumber } from './order-number.js';
 import { priceOrder } from './order-pricing.js';
 import { viewOf } from './order.js';
 import { orderEvent } from './orders.events.js';
-import { type NewOrder, OrdersRepository, type SqlTransaction } from './orders.repository.js';
+import {
+  type NewOrder,
+  OrdersRepository,
+  type SqlTransaction,
+  type WalPosition,
+} from './orders.repository.js';
 
 /** One buyer's wish to order, checked for everything that needs no database. */
 export interface PlacementRequest {
@@ -43,6 +48,12 @@ export type PlacementOutcome =
   | { readonly kind: 'unknown-variant'; readonly variantId: string }
   | { readonly kind: 'no-price'; readonly variantId: string }
   | { readonly kind: 'cart-changed' };
+
+export interface Placement {
+  readonly outcome: PlacementOutcome;
+  /** At or behind it lies what the outcome tells of. */
+  readonly position: WalPosition;
+}
 
 interface Candidate {
   readonly index: number;
@@ -95,10 +106,10 @@ export class OrderPlacement {
   ) {}
 
   /** One outcome for each request, in their order. Rejects when nothing was committed, or when nobody can tell. */
-  async place(requests: readonly PlacementRequest[]): Promise<PlacementOutcome[]> {
+  async place(requests: readonly PlacementRequest[]): Promise<Placement[]> {
     for (let attempt = 1; attempt <= ADMISSION_ATTEMPTS; attempt += 1) {
       const startedMs = this.clock.monotonicMs();
-      const decision = await this.orders.transactionAfter(
+      const { result: decision, position } = await this.orders.transactionAfter(
         (transaction) => this.look(transaction, requests),
         (transaction, seen) =>
           seen.mayAdmit ? this.act(transaction, requests, seen) : Promise.resolve(null),
@@ -108,7 +119,7 @@ export class OrderPlacement {
         for (const [variantId, units] of decision.remaining) this.hints.observe(variantId, units, startedMs);
         return decision.outcomes.map((outcome) => {
           if (outcome === undefined) throw new Error('an order was left undecided');
-          return outcome;
+          return { outcome, position };
         });
       }
       // A new epoch can begin between the notes and the transaction: noting again is enough then.

@@ -5,11 +5,12 @@ import {
   OptimizedPrismaService,
   type ReadFloor,
   type SqlTransaction,
+  type WalPosition,
 } from '../../infrastructure/database/prisma/index.js';
 import type { Order, OrderLine } from './order.js';
 import { orderMachine, type OrderStatus } from './order-transitions.js';
 
-export type { SqlTransaction } from '../../infrastructure/database/prisma/index.js';
+export type { SqlTransaction, WalPosition } from '../../infrastructure/database/prisma/index.js';
 
 export interface NewOrder extends Order {
   readonly shippingAddressCiphertext: Buffer;
@@ -61,11 +62,11 @@ export class OrdersRepository {
     return this.database.sqlTransaction(work);
   }
 
-  /** A transaction whose first statements, which only look and lock, go out with its BEGIN. */
+  /** A transaction whose first statements, which only look and lock, go out with its BEGIN, and the position behind its end. */
   transactionAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
     work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
-  ): Promise<T> {
+  ): Promise<{ result: T; position: WalPosition }> {
     return this.database.sqlTransactionAfter(look, work);
   }
 

@@ -20,6 +20,13 @@ const APPLICATION_NAME = `caudal-${String(process.pid)}`;
  */
 export type ReadFloor = WalPosition | 'primary' | null;
 
+/** At or behind it lies everything that was committed before. */
+const CURRENT_POSITION = 'SELECT pg_current_wal_insert_lsn()::text AS position';
+
+interface PositionRow {
+  readonly position: string;
+}
+
 /**
  * PostgreSQL through two kinds of pools: one to the writer and one to each replica.
  *
@@ -110,26 +117,47 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
    * A transaction of hand-written statements on the writer, committed when `work` resolves and rolled
    * back when it throws. When the error comes from COMMIT itself the outcome is unknown.
    */
-  sqlTransaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    return this.sqlTransactionAfter(() => Promise.resolve(), work);
+  async sqlTransaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    const { result } = await this.transact(
+      () => Promise.resolve(),
+      work,
+      async (client) => {
+        await client.query('COMMIT');
+      },
+    );
+    return result;
   }
 
   /**
-   * A {@link sqlTransaction} that first looks, in the round trip of its BEGIN. What `look` sends must not
-   * write: should BEGIN itself fail, it stands alone.
+   * A {@link sqlTransaction} that first looks, in the round trip of its BEGIN, and ends with the position
+   * behind its COMMIT. What `look` sends must not write: should BEGIN itself fail, it stands alone.
    */
   async sqlTransactionAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
     work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
-  ): Promise<T> {
+  ): Promise<{ result: T; position: WalPosition }> {
+    const { result, end } = await this.transact(look, work, async (client) => {
+      const [, { rows }] = await Promise.all([
+        client.query('COMMIT'),
+        client.query<PositionRow>(CURRENT_POSITION),
+      ]);
+      return toPosition(rows);
+    });
+    return { result, position: end };
+  }
+
+  private async transact<Seen, T, End>(
+    look: (transaction: SqlTransaction) => Promise<Seen>,
+    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+    commit: (client: PoolClient) => Promise<End>,
+  ): Promise<{ result: T; end: End }> {
     const client = await this.writePool.connect();
     let broken: Error | undefined;
     try {
       const transaction = new SqlTransaction(client);
       const [, seen] = await Promise.all([client.query(this.beginStatement), look(transaction)]);
       const result = await work(transaction, seen);
-      await client.query('COMMIT');
-      return result;
+      return { result, end: await commit(client) };
     } catch (error) {
       broken = await rollBack(client, error);
       throw error;
@@ -140,10 +168,8 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
 
   /** A position at or behind which everything lies that was committed on the writer before the call. */
   async currentPosition(): Promise<WalPosition> {
-    const result = await this.writePool.query<{ position: string }>(
-      'SELECT pg_current_wal_insert_lsn()::text AS position',
-    );
-    return parseWalPosition(result.rows[0]?.position ?? '');
+    const { rows } = await this.writePool.query<PositionRow>(CURRENT_POSITION);
+    return toPosition(rows);
   }
 
   /**
@@ -250,6 +276,10 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
       },
     });
   }
+}
+
+function toPosition([row]: readonly PositionRow[]): WalPosition {
+  return parseWalPosition(row?.position ?? '');
 }
 
 /** Undefined when the connection can be used again; otherwise why it cannot. */
