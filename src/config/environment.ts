@@ -196,7 +196,7 @@ export const ENVIRONMENT = {
     1000,
   )({
     default: 500,
-    desc: 'How long sold-out knowledge turns away buyers before the database is asked again; 0 switches it off.',
+    desc: 'How long sold-out knowledge turns away buyers unless it is renewed meanwhile; 0 switches it off.',
   }),
   SWEEPER_INTERVAL_MS: int(
     100,

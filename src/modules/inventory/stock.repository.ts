@@ -164,6 +164,17 @@ export class StockRepository {
     return rows[0] === undefined ? null : toRecord(variantId, rows[0]);
   }
 
+  /** Units of stock, as the writer knows them; variants that are not for sale or never had stock are missing. */
+  async findAvailable(variantIds: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.database.write.$queryRawUnsafe<{ variant_id: string; available: number }[]>(
+      `SELECT s.variant_id::text, s.on_hand - s.reserved AS available
+       FROM stock_items s JOIN variants v ON v.id = s.variant_id JOIN products p ON p.id = v.product_id
+       WHERE s.variant_id = ANY ($1::uuid[]) AND p.status = 'active'`,
+      variantIds,
+    );
+    return new Map(rows.map((row) => [row.variant_id, row.available]));
+  }
+
   /** Sets the units on hand if the version is still the one the operator saw, and writes the ledger. */
   async setOnHand(
     transaction: SqlTransaction,
