@@ -156,12 +156,17 @@ export class AdmissionLedger {
     }
   }
 
-  private currentLease(): Promise<Lease> {
-    if (this.clock.monotonicMs() < this.lease.endsMs) return Promise.resolve(this.lease);
+  /** Renewed in its second half, so that a crowd does not run into its end. */
+  private currentLease(): Lease | Promise<Lease> {
+    const leftMs = this.lease.endsMs - this.clock.monotonicMs();
+    if (leftMs > LEASE_MS / 2) return this.lease;
     this.renewal ??= this.renewLease().finally(() => {
       this.renewal = null;
     });
-    return this.renewal;
+    if (leftMs <= 0) return this.renewal;
+    // Without the database the lease runs out, and then whoever asks is told.
+    this.renewal.catch(() => undefined);
+    return this.lease;
   }
 
   private async renewLease(): Promise<Lease> {

@@ -99,7 +99,8 @@ export class OrderCheckoutService implements OnModuleDestroy {
     const scope = new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key);
     const wanted =
       dto.cartId === undefined ? wantedLines(dto.lines ?? []) : await this.wantedCart(dto.cartId, principal);
-    await this.turnAwayWhenSoldOut(scope, wanted.lines);
+    const soldOut = wanted.lines.filter(({ variantId }) => this.hints.isSoldOut(variantId));
+    if (soldOut.length > 0 && (await this.admission.isKnownNew(scope.digest))) throw this.turnAway(soldOut);
 
     const { outcome, position } = await this.decide({
       scope,
@@ -139,12 +140,10 @@ export class OrderCheckoutService implements OnModuleDestroy {
     await this.committer.whenIdle();
   }
 
-  /** Refuses without a question to PostgreSQL what is known to be sold out, unless the key was admitted. */
-  private async turnAwayWhenSoldOut({ digest }: IdempotencyScope, lines: Wanted['lines']): Promise<void> {
-    const soldOut = lines.filter(({ variantId }) => this.hints.isSoldOut(variantId));
-    if (soldOut.length === 0 || !(await this.admission.isKnownNew(digest))) return;
+  /** Without a question to PostgreSQL. */
+  private turnAway(soldOut: Wanted['lines']): Problem {
     this.outcomes.inc({ outcome: 'sold-out-hint' });
-    throw outOfStock(
+    return outOfStock(
       soldOut.map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
     );
   }
