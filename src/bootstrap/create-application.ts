@@ -45,6 +45,7 @@ export async function createApplication(
   const allowedMethods = new AllowedMethods();
 
   addJsonParser(fastify);
+  deadlines.attach(fastify);
   allowedMethods.learnFrom(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     deadlines.begin(reply);

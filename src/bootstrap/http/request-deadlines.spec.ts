@@ -42,6 +42,7 @@ describe('the deadline of a request', () => {
       metrics,
     );
     fastify = Fastify();
+    deadlines.attach(fastify);
     fastify.addHook('onRequest', (_request, reply, done) => {
       deadlines.begin(reply);
       done();
