@@ -19,7 +19,7 @@ import { generateLoad } from './load-generator.mjs';
  * the core, then the part that counts.
  *
  * @param {import('./pinned-server.mjs').PinnedServer} server
- * @param {{ connections: number, nextRequest: () => Buffer }} load
+ * @param {{ connections: number, nextRequest: () => Buffer, isWakeful?: boolean }} load
  * @param {Pace} pace
  * @returns {Promise<Round>}
  */

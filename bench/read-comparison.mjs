@@ -28,7 +28,7 @@ export async function compareReads(shop, cores, pace) {
     const comparisons = [];
     for (const [name, path] of Object.entries(paths)) {
       const nextRequest = createReads(path);
-      const load = { connections: READ_CONNECTIONS, nextRequest };
+      const load = { connections: READ_CONNECTIONS, nextRequest, isWakeful: true };
       const contender = (/** @type {import('./pinned-server.mjs').PinnedServer} */ server) => ({
         measure: async () => expectStatus(await measureLoad(server, load, pace), 200),
       });

@@ -128,7 +128,7 @@ describe('the catalogue', () => {
       for (const answer of [first, second]) {
         expect(answer?.headers.get('ratelimit-policy')).toBe('"default";q=20;w=60');
         expect(answer?.headers.get('x-content-type-options')).toBe('nosniff');
-        expect(answer?.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+        expect(answer?.headers.get('x-request-id')).toMatch(/^[\w-]{8,64}$/);
       }
       expect(answers.at(-1)?.headers.get('retry-after')).toMatch(/^\d+$/);
     } finally {

@@ -118,7 +118,7 @@ describe('the outside of the API', () => {
     it.each(['short', 'has spaces in it', 'x'.repeat(65), 'semi;colon;12', '<script>12'])(
       '"%s" is replaced by one of ours',
       async (given) => {
-        expect(await idOf(given)).toMatch(/^[\da-f-]{36}$/);
+        expect(await idOf(given)).toMatch(/^[\da-f-]{18}-[\da-z]+$/);
       },
     );
 

@@ -16,6 +16,7 @@ export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
   const { env } = config;
   // Settings are read through a proxy; this one is needed for every request.
   const trustedHops = env.TRUST_PROXY_HOPS;
+  const newRequestId = requestIds();
   return new FastifyAdapter({
     trustProxy: trustedHops > 0 && ((_address: string, hop: number) => hop < trustedHops),
     bodyLimit: env.BODY_LIMIT_BYTES,
@@ -28,10 +29,11 @@ export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     logger: false,
+    // The layer for Express middleware, of which there is none.
+    skipMiddie: true,
     genReqId: (request: IncomingMessage) => {
       const given = request.headers['x-request-id'];
-      // Not a UUIDv7: an id that nothing sorts by takes its randomness from Node's pool.
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
     },
     frameworkErrors: (error: FastifyError, _request: unknown, reply: FastifyReply) => {
       const problem = new Problem(error.statusCode === 414 ? 'URI_TOO_LONG' : 'REQUEST_MALFORMED');
@@ -55,4 +57,14 @@ export function createFastifyAdapter(config: AppConfig): FastifyAdapter {
       );
     },
   });
+}
+
+/** Ids that no two requests of any two processes share: a random name of the process, and a count. */
+function requestIds(): () => string {
+  const processName = randomUUID().slice(0, 18);
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${processName}-${count.toString(36)}`;
+  };
 }
