@@ -1,4 +1,4 @@
-import Fastify from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AccessLogPolicy } from '../../config/index.js';
 import type { ProcessLogger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
@@ -47,6 +47,25 @@ describe('the observer of requests', () => {
     expect(text).toContain('http_requests_total{method="GET",route="unmatched",status="404"} 1');
     expect(text).toContain('http_request_duration_seconds_count{method="GET",route="/things/:status"} 2');
     expect(text).not.toContain('secret-path');
+  });
+
+  it('sorts answers into cumulative buckets by their time', async () => {
+    const metrics = new Metrics();
+    const observer = new HttpObserver('errors', {} as ProcessLogger, metrics);
+    for (const elapsedTime of [0.5, 1, 3, 40, 60_000]) {
+      const request = { method: 'GET', routeOptions: { url: '/x' } } as FastifyRequest;
+      observer.observe(request, { statusCode: 200, elapsedTime } as FastifyReply);
+    }
+    const text = await metrics.registry.metrics();
+    const line = (rest: string) => new RegExp(`^http_request_duration_seconds_${rest}$`, 'm').exec(text)?.[0];
+    expect(text).toContain('# TYPE http_request_duration_seconds histogram');
+    expect(line('bucket\\{le="0.001",method="GET",route="/x"\\} 2')).toBeDefined();
+    expect(line('bucket\\{le="0.0025",method="GET",route="/x"\\} 2')).toBeDefined();
+    expect(line('bucket\\{le="0.005",method="GET",route="/x"\\} 3')).toBeDefined();
+    expect(line('bucket\\{le="10",method="GET",route="/x"\\} 4')).toBeDefined();
+    expect(line('bucket\\{le="\\+Inf",method="GET",route="/x"\\} 5')).toBeDefined();
+    expect(line('count\\{method="GET",route="/x"\\} 5')).toBeDefined();
+    expect(Number(line('sum\\{.*')?.split(' ')[1])).toBeCloseTo(60.0445);
   });
 
   it.each([

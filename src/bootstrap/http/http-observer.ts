@@ -1,50 +1,58 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Counter, Histogram } from 'prom-client';
 import type { AccessLogPolicy } from '../../config/index.js';
 import type { ProcessLogger } from '../../infrastructure/logging/index.js';
-import type { Metrics } from '../../infrastructure/metrics/index.js';
+import type { KeptValue, Metrics } from '../../infrastructure/metrics/index.js';
 
 /** Seconds; dense where the objectives lie (p95 under 200 ms). */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10];
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+/** What was observed of one method of one route. */
 interface Series {
-  readonly requests: Counter.Internal;
-  readonly duration: Histogram.Internal<'method' | 'route'>;
+  readonly labels: { readonly method: string; readonly route: string };
+  /** Answers by status. */
+  readonly answers: number[];
+  /** Answers by the first bucket that they fit into; the last one takes what fits into none. */
+  readonly buckets: number[];
+  seconds: number;
 }
 
 /** Counts every answer and writes its access-log line as the policy says. */
 export class HttpObserver {
-  private readonly requests: Counter<'method' | 'route' | 'status'>;
-  private readonly duration: Histogram<'method' | 'route'>;
-  /** By route, then by method and status: strings that exist already, so that none is built per request. */
-  private readonly series = new Map<string, Map<string, (Series | undefined)[]>>();
+  /** By route, then by method: strings that exist already, so that none is built per request. */
+  private readonly series = new Map<string, Map<string, Series>>();
 
   constructor(
     private readonly policy: AccessLogPolicy,
     private readonly logger: ProcessLogger,
     metrics: Metrics,
   ) {
-    this.requests = metrics.counter({
+    metrics.kept({
       name: 'http_requests_total',
       help: 'Answers by method, route pattern and status',
-      labelNames: ['method', 'route', 'status'],
+      type: 'counter',
+      read: () => this.allSeries().flatMap(answersOf),
     });
-    this.duration = metrics.histogram({
+    metrics.kept({
       name: 'http_request_duration_seconds',
       help: 'Time from the request line to the last byte of the answer',
-      labelNames: ['method', 'route'],
-      buckets: DURATION_BUCKETS,
+      type: 'histogram',
+      read: () => this.allSeries().flatMap(durationsOf),
     });
   }
 
   observe(request: FastifyRequest, reply: FastifyReply): void {
     const route = request.routeOptions.url ?? 'unmatched';
-    const { requests, duration } = this.seriesOf(request.method, route, reply.statusCode);
-    requests.inc();
-    duration.observe(reply.elapsedTime / 1000);
-    if (this.wantsLine(request.method, reply.statusCode)) this.writeLine(request, reply, route);
+    const { method } = request;
+    const { statusCode } = reply;
+    const seconds = reply.elapsedTime / 1000;
+    const series = this.series.get(route)?.get(method) ?? this.addSeries(method, route);
+    series.answers[statusCode] = (series.answers[statusCode] ?? 0) + 1;
+    const bucket = bucketOf(seconds);
+    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
+    series.seconds += seconds;
+    if (this.wantsLine(method, statusCode)) this.writeLine(request, reply, route);
   }
 
   private wantsLine(method: string, status: number): boolean {
@@ -74,21 +82,47 @@ export class HttpObserver {
     );
   }
 
-  /** Label look-ups hash strings; the set of series is small and known after the first requests. */
-  private seriesOf(method: string, route: string, status: number): Series {
-    return this.series.get(route)?.get(method)?.[status] ?? this.addSeries(method, route, status);
-  }
-
-  private addSeries(method: string, route: string, status: number): Series {
-    const byMethod = this.series.get(route) ?? new Map<string, (Series | undefined)[]>();
-    const byStatus = byMethod.get(method) ?? [];
-    const series = {
-      requests: this.requests.labels({ method, route, status: String(status) }),
-      duration: this.duration.labels({ method, route }),
-    };
-    byStatus[status] = series;
-    byMethod.set(method, byStatus);
+  /** The set of series is small and known after the first requests. */
+  private addSeries(method: string, route: string): Series {
+    const byMethod = this.series.get(route) ?? new Map<string, Series>();
+    const buckets = new Array<number>(DURATION_BUCKETS.length + 1).fill(0);
+    const series: Series = { labels: { method, route }, answers: [], buckets, seconds: 0 };
+    byMethod.set(method, series);
     this.series.set(route, byMethod);
     return series;
   }
+
+  private allSeries(): Series[] {
+    return [...this.series.values()].flatMap((byMethod) => [...byMethod.values()]);
+  }
+}
+
+/** Answers are fast: the search ends early. */
+function bucketOf(seconds: number): number {
+  let bucket = 0;
+  while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] ?? 0)) bucket += 1;
+  return bucket;
+}
+
+function answersOf({ labels, answers }: Series): KeptValue[] {
+  // Statuses that never occurred are holes, which this passes over.
+  return Object.entries(answers).map(([status, value]) => ({ labels: { ...labels, status }, value }));
+}
+
+function durationsOf({ labels, buckets, seconds }: Series): KeptValue[] {
+  const name = 'http_request_duration_seconds';
+  let count = 0;
+  const lines = buckets.map((value, index): KeptValue => {
+    count += value;
+    return {
+      metricName: `${name}_bucket`,
+      labels: { le: DURATION_BUCKETS[index] ?? '+Inf', ...labels },
+      value: count,
+    };
+  });
+  return [
+    ...lines,
+    { metricName: `${name}_sum`, labels, value: seconds },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
 }

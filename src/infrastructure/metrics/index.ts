@@ -1,1 +1,1 @@
-export { Metrics, MetricsModule } from './metrics.js';
+export { type KeptValue, Metrics, MetricsModule } from './metrics.js';

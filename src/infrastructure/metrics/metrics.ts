@@ -1,5 +1,13 @@
 import { Global, Injectable, Module } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  type Metric,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
 
 /** Label sets are closed: names come from code, never from a request. */
 interface Description<Label extends string> {
@@ -7,6 +15,9 @@ interface Description<Label extends string> {
   readonly help: string;
   readonly labelNames?: readonly Label[];
 }
+
+/** One line of a kept metric; `metricName` where it is not that of the metric, as with `_bucket`. */
+export type KeptValue = MetricValue<string> & { readonly metricName?: string };
 
 /** One registry per process; each application of a test has its own. */
 @Injectable()
@@ -38,6 +49,24 @@ export class Metrics {
             },
           }),
     });
+  }
+
+  /**
+   * A metric whose values are kept by somebody else, for what is counted at every request: the library
+   * looks its labels up at each count. `read` runs at each scrape.
+   */
+  kept(metric: {
+    readonly name: string;
+    readonly help: string;
+    readonly type: 'counter' | 'histogram';
+    readonly read: () => KeptValue[];
+  }): void {
+    const { name, help, type, read } = metric;
+    this.registry.registerMetric({
+      name,
+      get: () => Promise.resolve({ name, help, type, values: read(), aggregator: 'sum' }),
+      reset: () => undefined,
+    } as unknown as Metric);
   }
 
   histogram<Label extends string = never>(
