@@ -5,7 +5,7 @@ export interface CacheSize {
   readonly entries: number;
 }
 
-/** The series are looked up once: counting a hit is part of the cheapest request there is. */
+/** Counting a hit is part of the cheapest request there is. */
 export class AnswerCacheMetrics {
   private readonly memoryHits;
   private readonly sharedHits;
@@ -16,13 +16,14 @@ export class AnswerCacheMetrics {
   private size: () => CacheSize = () => ({ bytes: 0, entries: 0 });
 
   constructor(metrics: Metrics) {
-    const hits = metrics.counter({
+    const hits = metrics.tallies({
       name: 'cache_hits_total',
       help: 'Answers found ready-made, by where',
-      labelNames: ['level'],
+      label: 'level',
+      values: ['memory', 'redis'],
     });
-    this.memoryHits = hits.labels({ level: 'memory' });
-    this.sharedHits = hits.labels({ level: 'redis' });
+    this.memoryHits = hits.memory;
+    this.sharedHits = hits.redis;
     this.misses = metrics.counter({ name: 'cache_misses_total', help: 'Answers read from the database' });
     this.staleServed = metrics.counter({
       name: 'cache_stale_served_total',

@@ -19,6 +19,15 @@ interface Description<Label extends string> {
 /** One line of a kept metric; `metricName` where it is not that of the metric, as with `_bucket`. */
 export type KeptValue = MetricValue<string> & { readonly metricName?: string };
 
+/** A number that only grows. */
+export class Tally {
+  count = 0;
+
+  inc(): void {
+    this.count += 1;
+  }
+}
+
 /** One registry per process; each application of a test has its own. */
 @Injectable()
 export class Metrics {
@@ -67,6 +76,24 @@ export class Metrics {
       get: () => Promise.resolve({ name, help, type, values: read(), aggregator: 'sum' }),
       reset: () => undefined,
     } as unknown as Metric);
+  }
+
+  /** One {@link Tally} for each value of the label: a counter for what happens at every request. */
+  tallies<Value extends string>(description: {
+    readonly name: string;
+    readonly help: string;
+    readonly label: string;
+    readonly values: readonly Value[];
+  }): Readonly<Record<Value, Tally>> {
+    const { name, help, label, values } = description;
+    const tallies = Object.fromEntries(values.map((value) => [value, new Tally()])) as Record<Value, Tally>;
+    this.kept({
+      name,
+      help,
+      type: 'counter',
+      read: () => values.map((value) => ({ labels: { [label]: value }, value: tallies[value].count })),
+    });
+    return tallies;
   }
 
   histogram<Label extends string = never>(

@@ -30,8 +30,7 @@ interface Verified {
 @Injectable()
 export class CachingAccessTokenVerifier extends AccessTokenVerifier {
   private readonly verified = new LRUCache<string, Verified>({ max: REMEMBERED_TOKENS_MAX });
-  private readonly fromCache;
-  private readonly fromSignature;
+  private readonly found;
 
   constructor(
     private readonly strategy: AccessTokenStrategy,
@@ -39,13 +38,12 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
     metrics: Metrics,
   ) {
     super();
-    const counter = metrics.counter({
+    this.found = metrics.tallies({
       name: 'auth_tokens_verified_total',
       help: 'Access tokens found valid, by how',
-      labelNames: ['source'],
+      label: 'source',
+      values: ['cache', 'signature'],
     });
-    this.fromCache = counter.labels({ source: 'cache' });
-    this.fromSignature = counter.labels({ source: 'signature' });
     metrics.gauge({
       name: 'auth_tokens_remembered',
       help: 'Valid access tokens whose signature need not be verified again',
@@ -66,7 +64,7 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
       this.verified.delete(keyOf(token));
       return null;
     }
-    this.fromCache.inc();
+    this.found.cache.inc();
     return known.principal;
   }
 
@@ -82,7 +80,7 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
       permissions: permissionsOf(claims.role),
     });
     this.verified.set(keyOf(token), { token, principal, expiresAtMs });
-    this.fromSignature.inc();
+    this.found.signature.inc();
     return principal;
   }
 }

@@ -30,6 +30,17 @@ const PLACE_ORDER_ROUTE = 'POST /orders';
 /** What a buyer's shipping address is bound to: it must not be readable as another buyer's. */
 export const addressContext = (userId: string): string => `orders.shipping_address:${userId}`;
 
+const OUTCOMES = [
+  'answered',
+  'busy',
+  'key-reused',
+  'out-of-stock',
+  'unknown-variant',
+  'no-price',
+  'cart-changed',
+  'sold-out-hint',
+  'queue-full',
+] as const;
 const BUSY_PAUSE_MS = 20;
 /** No cart is ever at this version. */
 const NO_VERSION = -1;
@@ -61,10 +72,11 @@ export class OrderCheckoutService implements OnModuleDestroy {
       help: 'Orders decided in one transaction',
       buckets: BATCH_SIZE_BUCKETS,
     });
-    this.outcomes = metrics.counter({
+    this.outcomes = metrics.tallies({
       name: 'orders_placed_total',
       help: 'Requests to place an order by outcome',
-      labelNames: ['outcome'],
+      label: 'outcome',
+      values: OUTCOMES,
     });
     this.committer = new GroupCommitter(
       {
@@ -115,7 +127,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
         addressContext(userId),
       ),
     });
-    this.outcomes.inc({ outcome: outcome.kind });
+    this.outcomes[outcome.kind].inc();
     switch (outcome.kind) {
       case 'answered':
         // After the batch, so that the next one does not wait for it.
@@ -142,7 +154,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
 
   /** Without a question to PostgreSQL. */
   private turnAway(soldOut: Wanted['lines']): Problem {
-    this.outcomes.inc({ outcome: 'sold-out-hint' });
+    this.outcomes['sold-out-hint'].inc();
     return outOfStock(
       soldOut.map(({ variantId, quantity }) => ({ variantId, requested: quantity, available: 0 })),
     );
@@ -192,7 +204,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
       return await this.committer.submit(request);
     } catch (error) {
       if (error instanceof GroupQueueFullError || error instanceof GroupDeadlineError) {
-        this.outcomes.inc({ outcome: 'queue-full' });
+        this.outcomes['queue-full'].inc();
         throw new Problem('ORDER_QUEUE_FULL', { retryAfterSeconds: 1, cause: error });
       }
       // The account of a token that is still valid can be gone.
