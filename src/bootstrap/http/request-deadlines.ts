@@ -34,7 +34,7 @@ declare module 'fastify' {
  *
  * A request takes a slot and gives it back; a sweep looks at every slot, of which there are as many as
  * requests were ever open at once. Not a Set: under churn V8 keeps chains of its outgrown tables, and with
- * them the requests they held, until a full collection (a sixth of the time of a sold-out answer).
+ * them the requests they held, until a full collection (docs/capacity.md).
  */
 @Injectable()
 export class RequestDeadlines implements OnApplicationBootstrap, OnApplicationShutdown {
