@@ -30,13 +30,13 @@ describe('a short cut', () => {
       asked.push(name);
       return value;
     };
-    const guard = (name: string, code: ErrorCodeName) => ({
-      admit: (context: ExecutionContext): true | Promise<true> => {
+    const guard =
+      (name: string, code: ErrorCodeName) =>
+      (context: ExecutionContext): true | Promise<true> => {
         expect([context.getClass(), context.getHandler()]).toEqual([Controller, Controller.prototype.place]);
         if (note(name, forbids) === name) throw new Problem(code);
         return isLate ? Promise.resolve(true) : true;
-      },
-    });
+      };
     const shortCuts = new ShortCuts();
     shortCuts.register<Controller, string>('place', Controller, 'place', {
       plan: () => note('plan', plan === undefined ? 'planned' : plan()),
@@ -44,8 +44,8 @@ describe('a short cut', () => {
     });
     const fastify = Fastify();
     serveShortCuts(fastify, shortCuts, {
-      limiter: guard('limit', 'RATE_LIMITED') as unknown as HttpThrottlerGuard,
-      access: guard('access', 'PERMISSION_DENIED') as unknown as AccessGuard,
+      limiter: { admit: guard('limit', 'RATE_LIMITED') } as unknown as HttpThrottlerGuard,
+      access: { canActivate: guard('access', 'PERMISSION_DENIED') } as unknown as AccessGuard,
       problems: new ProblemFilter({ error: () => undefined } as unknown as Logger),
     });
     const nest = (request: FastifyRequest, reply: FastifyReply) =>

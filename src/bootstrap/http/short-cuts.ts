@@ -55,6 +55,6 @@ export function serveShortCuts(
   /** True at once when neither guard has to wait. */
   function admit(context: ExecutionContextHost): true | Promise<true> {
     const counted = limiter.admit(context);
-    return counted === true ? access.admit(context) : counted.then(() => access.admit(context));
+    return counted === true ? access.canActivate(context) : counted.then(() => access.canActivate(context));
   }
 }

@@ -19,16 +19,12 @@ export class AccessGuard implements CanActivate {
     private readonly verifier: AccessTokenVerifier,
   ) {}
 
-  canActivate(context: ExecutionContext): true | Promise<true> {
-    return this.admit(context);
-  }
-
   /**
    * True when the route is open to the request, whose principal is set then; at once when its token is
    * known already.
    * @throws Problem `AUTHENTICATION_REQUIRED`, `ACCESS_TOKEN_INVALID`, `PERMISSION_DENIED`
    */
-  admit(context: ExecutionContext): true | Promise<true> {
+  canActivate(context: ExecutionContext): true | Promise<true> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     if (request.isAdmitted) return true;
     const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
@@ -41,10 +37,10 @@ export class AccessGuard implements CanActivate {
         request.headers.authorization === undefined ? 'AUTHENTICATION_REQUIRED' : 'ACCESS_TOKEN_INVALID',
       );
     }
-    const known = this.verifier.recall(token);
-    return known === null
-      ? this.verifier.verify(token).then((principal) => authorize(principal, rule, request))
-      : authorize(known, rule, request);
+    const proven = this.verifier.verify(token);
+    return proven instanceof Promise
+      ? proven.then((principal) => authorize(principal, rule, request))
+      : authorize(proven, rule, request);
   }
 
   private readRule(context: ExecutionContext): AccessRule {

@@ -53,11 +53,11 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
     });
   }
 
-  override async verify(token: string): Promise<Principal | null> {
+  override verify(token: string): Principal | Promise<Principal | null> {
     return this.recall(token) ?? this.verifySignature(token);
   }
 
-  override recall(token: string): Principal | null {
+  private recall(token: string): Principal | null {
     const known = this.verified.get(keyOf(token));
     if (known?.token !== token) return null;
     if (this.clock.nowMs() >= known.expiresAtMs) {
