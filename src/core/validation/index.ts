@@ -1,1 +1,2 @@
+export { IsMissable } from './is-missable.js';
 export { compileQuickCheck, type DtoClass, type QuickCheck } from './quick-check.js';

@@ -11,7 +11,7 @@ import {
   ValidateIf,
 } from 'class-validator';
 import { NAME_LENGTH_MAX, SLUG_LENGTH_MAX, SLUG_PATTERN } from '../catalog-limits.js';
-import { IsMissable } from './variant.requests.js';
+import { IsMissable } from '../../../core/validation/index.js';
 
 const POSITION_MAX = 1_000_000;
 

@@ -22,7 +22,8 @@ import {
   SLUG_PATTERN,
   VARIANTS_PER_PRODUCT_MAX,
 } from '../catalog-limits.js';
-import { CreateVariantRequest, IsMissable } from './variant.requests.js';
+import { IsMissable } from '../../../core/validation/index.js';
+import { CreateVariantRequest } from './variant.requests.js';
 
 const STATUSES: readonly ProductStatus[] = ['draft', 'active', 'archived'];
 const SLUG_MESSAGE = { message: 'slug must be lower-case words joined by hyphens' };

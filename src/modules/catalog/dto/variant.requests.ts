@@ -13,9 +13,9 @@ import {
   Min,
   registerDecorator,
   ValidateNested,
-  ValidateIf,
 } from 'class-validator';
 import { PRICE_AMOUNT_MINOR_MAX } from '../../../common/money.js';
+import { IsMissable } from '../../../core/validation/index.js';
 import { optionsFault } from '../catalog-input.js';
 import { PRICES_PER_VARIANT_MAX, SKU_LENGTH_MAX, SKU_PATTERN } from '../catalog-limits.js';
 
@@ -33,9 +33,6 @@ const IsVariantOptions = (): PropertyDecorator => (target, propertyName) => {
     },
   });
 };
-
-/** Optional, but not null: only what may be missing in the document may be missing in the body. */
-export const IsMissable = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 
 export class PriceRequest {
   @ApiProperty({ type: 'integer', minimum: 0, maximum: PRICE_AMOUNT_MINOR_MAX, description: 'Minor units' })

@@ -18,6 +18,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { IsMissable } from '../../../core/validation/index.js';
 
 /** The absolute bounds; configuration can only be stricter. */
 const LINES_MAX = 500;
@@ -62,7 +63,7 @@ export class PlaceOrderDto {
   lines?: OrderLineRequest[];
 
   @ApiPropertyOptional({ format: 'uuid', description: "The buyer's own cart, which is emptied by the order" })
-  @ValidateIf((dto: PlaceOrderDto) => dto.cartId !== undefined)
+  @IsMissable()
   @IsUUID()
   cartId?: string;
 
