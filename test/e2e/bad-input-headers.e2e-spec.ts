@@ -2,31 +2,17 @@ import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { newId } from '../../src/common/ids.js';
 import { TEST_SIGNING_KEY } from '../support/access-tokens.js';
-import { BadInputTrial } from '../support/bad-input-trial.js';
+import { useBadInputTrial } from '../support/bad-input-trial.js';
 
 /** The promise: whatever is sent to whichever route, the answer is a 4xx problem with a stable code. */
 describe('bad input', () => {
-  let trial: BadInputTrial;
-
-  beforeAll(async () => {
-    trial = await BadInputTrial.start();
-  });
-
-  beforeEach(() => {
-    trial.faults = [];
-  });
-
-  afterEach(() => {
-    expect(trial.faults).toEqual([]);
-  });
-
-  afterAll(() => trial.close());
+  const trial = useBadInputTrial();
 
   it('in place of If-Match is refused, and so is its absence where it is required', async () => {
-    const versioned = trial.routes.filter((route) => route.takesHeader('If-Match'));
+    const versioned = trial().routes.filter((route) => route.takesHeader('If-Match'));
     expect(versioned.length).toBeGreaterThanOrEqual(7);
     for (const route of versioned) {
-      const valid = trial.validBodies[route.name];
+      const valid = trial().validBodies[route.name];
       const body = valid === undefined ? {} : { body: JSON.stringify(valid) };
       for (const value of [
         '*',
@@ -40,34 +26,34 @@ describe('bad input', () => {
         '"v1", "v2"',
         '"é"',
       ])
-        await trial.expectRefusal(
+        await trial().expectRefusal(
           `If-Match ${value}`,
-          trial.request(route, { ...body, headers: { 'If-Match': value } }),
+          trial().request(route, { ...body, headers: { 'If-Match': value } }),
           'PRECONDITION_FAILED',
         );
       if (route.demandsHeader('If-Match'))
-        await trial.expectRefusal(
+        await trial().expectRefusal(
           'no If-Match',
-          trial.request(route, { ...body, headers: { 'If-Match': '' } }),
+          trial().request(route, { ...body, headers: { 'If-Match': '' } }),
           'PRECONDITION_REQUIRED',
         );
     }
   });
 
   it('in place of an Idempotency-Key is refused, and so is its absence', async () => {
-    const keyed = trial.routes.filter((route) => route.demandsHeader('Idempotency-Key'));
+    const keyed = trial().routes.filter((route) => route.demandsHeader('Idempotency-Key'));
     expect(keyed.length).toBeGreaterThanOrEqual(2);
     for (const route of keyed) {
-      const body = JSON.stringify(trial.validBodies[route.name]);
-      await trial.expectRefusal(
+      const body = JSON.stringify(trial().validBodies[route.name]);
+      await trial().expectRefusal(
         'no key',
-        trial.request(route, { body, headers: { 'Idempotency-Key': '' } }),
+        trial().request(route, { body, headers: { 'Idempotency-Key': '' } }),
         'IDEMPOTENCY_KEY_REQUIRED',
       );
       for (const key of ['x'.repeat(256), 'clé', 'two words', 'one, two', '\u00ff', 'x\ty'])
-        await trial.expectRefusal(
+        await trial().expectRefusal(
           `key ${key}`,
-          trial.request(route, { body, headers: { 'Idempotency-Key': key } }),
+          trial().request(route, { body, headers: { 'Idempotency-Key': key } }),
           'IDEMPOTENCY_KEY_INVALID',
         );
     }
@@ -76,14 +62,14 @@ describe('bad input', () => {
   it('in place of an access token is refused on every route that takes one', async () => {
     const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
     const publicPem = createPublicKey(TEST_SIGNING_KEY).export({ type: 'spki', format: 'pem' });
-    const { header } = jwt.decode(trial.buyer.token, { complete: true }) as jwt.Jwt;
+    const { header } = jwt.decode(trial().buyer.token, { complete: true }) as jwt.Jwt;
     const claims = { role: 'superadmin', sid: newId() };
     const options = {
       algorithm: 'RS256',
       keyid: header.kid ?? '',
       issuer: 'caudal',
       audience: 'caudal-api',
-      subject: trial.buyer.userId,
+      subject: trial().buyer.userId,
       jwtid: newId(),
       expiresIn: 900,
     } as const;
@@ -92,13 +78,13 @@ describe('bad input', () => {
       ...claims,
       iss: 'caudal',
       aud: 'caudal-api',
-      sub: trial.buyer.userId,
+      sub: trial().buyer.userId,
       exp: 4_000_000_000,
     });
     const hmac = (head: string) =>
       createHmac('sha256', publicPem).update(`${head}.${payload}`).digest('base64url');
     const hs256 = encode({ alg: 'HS256', typ: 'JWT', kid: header.kid });
-    const [head = '', body = '', signature = ''] = trial.buyer.token.split('.');
+    const [head = '', body = '', signature = ''] = trial().buyer.token.split('.');
     const tokens: Record<string, string> = {
       'nothing that looks like a token': 'nonsense',
       'no segments': '..',
@@ -119,37 +105,37 @@ describe('bad input', () => {
       'a role of the prototype': jwt.sign({ ...claims, role: '__proto__' }, TEST_SIGNING_KEY, options),
       'a long token': `${head}.${'x'.repeat(8000)}.${signature}`,
     };
-    const guarded = trial.routes.filter(({ takesToken }) => takesToken);
+    const guarded = trial().routes.filter(({ takesToken }) => takesToken);
     expect(guarded.length).toBeGreaterThanOrEqual(20);
     for (const route of guarded) {
-      const valid = trial.validBodies[route.name];
+      const valid = trial().validBodies[route.name];
       const sent = valid === undefined ? {} : { body: JSON.stringify(valid) };
       for (const [what, token] of Object.entries(tokens))
-        await trial.expectRefusal(what, trial.request(route, { ...sent, token }), 'ACCESS_TOKEN_INVALID');
+        await trial().expectRefusal(what, trial().request(route, { ...sent, token }), 'ACCESS_TOKEN_INVALID');
       for (const authorization of [
         '',
         'Bearer',
         'Basic YTpi',
-        `Token ${trial.buyer.token}`,
-        `Bearer  ${trial.buyer.token}`,
-        `Bearer ${trial.buyer.token} x`,
+        `Token ${trial().buyer.token}`,
+        `Bearer  ${trial().buyer.token}`,
+        `Bearer ${trial().buyer.token} x`,
         'é',
       ])
-        await trial.expectRefusal(
+        await trial().expectRefusal(
           `Authorization: ${authorization}`,
-          trial.request(route, { ...sent, headers: { Authorization: authorization } }),
+          trial().request(route, { ...sent, headers: { Authorization: authorization } }),
           'ACCESS_TOKEN_INVALID',
         );
       if (route.isForAdministrators)
-        await trial.expectRefusal(
+        await trial().expectRefusal(
           'a customer',
-          trial.request(route, { ...sent, token: trial.buyer.token }),
+          trial().request(route, { ...sent, token: trial().buyer.token }),
           'PERMISSION_DENIED',
         );
       if (!route.path.includes('/cart'))
-        await trial.expectRefusal(
+        await trial().expectRefusal(
           'no token',
-          trial.request(route, { ...sent, token: null }),
+          trial().request(route, { ...sent, token: null }),
           'AUTHENTICATION_REQUIRED',
         );
     }

@@ -1,28 +1,14 @@
 import fc from 'fast-check';
 import { newId } from '../../src/common/ids.js';
 import type { ApiRoute } from '../support/api-routes.js';
-import { BadInputTrial, faultOf } from '../support/bad-input-trial.js';
+import { faultOf, useBadInputTrial } from '../support/bad-input-trial.js';
 import { sendBytes, sendRaw } from '../support/raw-http.js';
 
 const FUZZ_RUNS_PER_ROUTE = 60;
 
 /** The promise: whatever is sent to whichever route, the answer is a 4xx problem with a stable code. */
 describe('bad input', () => {
-  let trial: BadInputTrial;
-
-  beforeAll(async () => {
-    trial = await BadInputTrial.start();
-  });
-
-  beforeEach(() => {
-    trial.faults = [];
-  });
-
-  afterEach(() => {
-    expect(trial.faults).toEqual([]);
-  });
-
-  afterAll(() => trial.close());
+  const trial = useBadInputTrial();
 
   it('with a method that the path does not have is refused', async () => {
     const methods = [
@@ -42,15 +28,19 @@ describe('bad input', () => {
       ['CONNECTS', 'REQUEST_MALFORMED'],
       ['get', 'REQUEST_MALFORMED'],
     ]);
-    for (const path of new Set(trial.routes.map((route) => route.path))) {
-      const own = trial.routes.filter((route) => route.path === path);
+    for (const path of new Set(trial().routes.map((route) => route.path))) {
+      const own = trial().routes.filter((route) => route.path === path);
       for (const method of methods) {
         if (own.some((route) => route.method === method)) continue;
         const code = codes.get(method) ?? 'METHOD_NOT_ALLOWED';
-        await trial.expectRefusal('wrong method', { method, path: trial.pathOf(own[0] as ApiRoute) }, code);
+        await trial().expectRefusal(
+          'wrong method',
+          { method, path: trial().pathOf(own[0] as ApiRoute) },
+          code,
+        );
       }
     }
-    const { headers } = await sendRaw(trial.application.url, { method: 'DELETE', path: '/api/v1/orders/' });
+    const { headers } = await sendRaw(trial().application.url, { method: 'DELETE', path: '/api/v1/orders/' });
     expect(headers.get('allow')).toBe('GET, HEAD, POST');
   });
 
@@ -86,7 +76,7 @@ describe('bad input', () => {
       `/${'x'.repeat(12_000)}`,
       `/api/v1/${'x/'.repeat(5000)}`,
     ];
-    for (const path of paths) await trial.expectRefusal('path', { method: 'GET', path });
+    for (const path of paths) await trial().expectRefusal('path', { method: 'GET', path });
   });
 
   it('in the head of the request is refused', async () => {
@@ -106,19 +96,19 @@ describe('bad input', () => {
     };
     for (const [what, head] of Object.entries(heads)) {
       const answer = await sendBytes(
-        trial.application.url,
+        trial().application.url,
         Buffer.from(`${head}\r\nConnection: close\r\n\r\n`, 'latin1'),
       );
       const fault = faultOf(answer);
-      if (fault !== null) trial.faults.push(`${what}: ${fault}`);
+      if (fault !== null) trial().faults.push(`${what}: ${fault}`);
     }
   });
 
   it('made by chance never brings a route down', async () => {
     const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
     process.stdout.write(`fuzz seed: ${String(seed)} (repeat with FUZZ_SEED)\n`);
-    for (const route of trial.withBody()) {
-      const valid = trial.validBodies[route.name] as Record<string, unknown>;
+    for (const route of trial().withBody()) {
+      const valid = trial().validBodies[route.name] as Record<string, unknown>;
       const value = fc.oneof(
         fc.jsonValue({ maxDepth: 4 }),
         fc.string({ unit: 'binary', maxLength: 300 }),
@@ -139,8 +129,8 @@ describe('bad input', () => {
       await fc.assert(
         fc.asyncProperty(body, async (sample) => {
           const answer = await sendRaw(
-            trial.application.url,
-            trial.request(route, { body: JSON.stringify(sample) }),
+            trial().application.url,
+            trial().request(route, { body: JSON.stringify(sample) }),
           );
           if (answer.status >= 300) expect(faultOf(answer)).toBeNull();
         }),

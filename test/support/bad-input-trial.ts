@@ -26,7 +26,7 @@ export function faultOf({ status, headers, text }: RawAnswer, expected?: string)
 }
 
 /** Sends bad input to every route. The promise: the answer is a 4xx problem with a stable code. */
-export class BadInputTrial {
+class BadInputTrial {
   /** What was answered otherwise. */
   faults: string[] = [];
 
@@ -165,4 +165,24 @@ export class BadInputTrial {
     if (fault !== null)
       this.faults.push(`${bad.method} ${bad.path.slice(0, 120)}, ${what.slice(0, 120)}: ${fault}`);
   }
+}
+
+/** A trial for all tests of the `describe` around; each test fails with the faults that were found in it. */
+export function useBadInputTrial(): () => BadInputTrial {
+  let started: BadInputTrial | undefined;
+  const trial = () => {
+    if (started === undefined) throw new Error('the trial has not started');
+    return started;
+  };
+  beforeAll(async () => {
+    started = await BadInputTrial.start();
+  });
+  beforeEach(() => {
+    trial().faults = [];
+  });
+  afterEach(() => {
+    expect(trial().faults).toEqual([]);
+  });
+  afterAll(() => started?.close());
+  return trial;
 }
