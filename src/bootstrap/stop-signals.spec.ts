@@ -1,16 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { Clock } from '../common/clock.js';
+import { ManualClock } from '../common/manual-clock.js';
 import { listenToStopSignals } from './stop-signals.js';
-
-class StandingClock extends Clock {
-  ms = 1000;
-  override nowMs = () => this.ms;
-  override monotonicMs = () => this.ms;
-}
 
 describe('the signals that stop a process', () => {
   function listen() {
-    const [source, clock, actions] = [new EventEmitter(), new StandingClock(), [] as string[]];
+    const [source, clock, actions] = [new EventEmitter(), new ManualClock(1000), [] as string[]];
     listenToStopSignals(source, clock, {
       stop: (signal) => actions.push(`stop ${signal}`),
       force: (signal) => actions.push(`force ${signal}`),

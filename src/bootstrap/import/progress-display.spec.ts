@@ -1,14 +1,8 @@
-import { Clock } from '../../common/clock.js';
+import { ManualClock } from '../../common/manual-clock.js';
 import { ProgressDisplay } from './progress-display.js';
 
-class TestClock extends Clock {
-  ms = 0;
-  override nowMs = () => this.ms;
-  override monotonicMs = () => this.ms;
-}
-
 function display(isTTY: boolean, columns = 80) {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   let written = '';
   const screen = { isTTY, columns, write: (text: string) => (written += text) };
   const read = () => {

@@ -1,17 +1,11 @@
 import fc from 'fast-check';
-import { Clock } from '../../common/clock.js';
+import { ManualClock } from '../../common/manual-clock.js';
 import {
   GroupCommitter,
   GroupDeadlineError,
   type GroupCommitOptions,
   GroupQueueFullError,
 } from './group-committer.js';
-
-class StandingClock extends Clock {
-  ms = 0;
-  override nowMs = () => this.ms;
-  override monotonicMs = () => this.ms;
-}
 
 class PoisonError extends Error {}
 
@@ -25,7 +19,7 @@ const OPTIONS: GroupCommitOptions = {
 
 /** A committer whose batches wait for the test to let them through. */
 function createGated(options: Partial<GroupCommitOptions> = {}) {
-  const clock = new StandingClock();
+  const clock = new ManualClock();
   const batches: { items: readonly number[]; commit: () => void; fail: (error: Error) => void }[] = [];
   const committer = new GroupCommitter<number, string>(
     { ...OPTIONS, ...options },
@@ -130,7 +124,7 @@ describe('a group committer', () => {
           const committed: number[] = [];
           const committer = new GroupCommitter<number, number>(
             { ...OPTIONS, batchMax, concurrency },
-            new StandingClock(),
+            new ManualClock(),
             async (items) => {
               await Promise.resolve();
               if (items.some((item) => poisoned[item] === true)) throw new PoisonError();

@@ -1,25 +1,6 @@
 import fc from 'fast-check';
-import { Clock } from '../../common/clock.js';
+import { ManualClock } from '../../common/manual-clock.js';
 import { InMemoryThrottlerStorage, isImmediate } from './in-memory-throttler-storage.js';
-
-/** Stands still until the test moves it. */
-class ManualClock extends Clock {
-  constructor(private ms: number) {
-    super();
-  }
-
-  override nowMs(): number {
-    return this.ms;
-  }
-
-  override monotonicMs(): number {
-    return this.ms;
-  }
-
-  advance(ms: number): void {
-    this.ms += ms;
-  }
-}
 
 const WINDOW_MS = 60_000;
 const LIMIT = 10;

@@ -1,23 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { Clock } from '../../common/clock.js';
+import { ManualClock } from '../../common/manual-clock.js';
 import { loadConfig } from '../../config/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { AccessTokenIssuer } from './access-token-issuer.js';
 import { AccessTokenStrategy } from './access-token.strategy.js';
 import { CachingAccessTokenVerifier } from './caching-access-token-verifier.js';
 import { SigningKeys } from './signing-keys.js';
-
-class SettableClock extends Clock {
-  constructor(public wallMs: number) {
-    super();
-  }
-  override nowMs(): number {
-    return this.wallMs;
-  }
-  override monotonicMs(): number {
-    return this.wallMs;
-  }
-}
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -29,7 +17,7 @@ const user = { id: '0199f3a0-0000-7000-8000-000000000001', role: 'admin' } as co
 const ISSUED_MS = Date.UTC(2026, 0, 1);
 
 function setUp() {
-  const clock = new SettableClock(ISSUED_MS);
+  const clock = new ManualClock(ISSUED_MS);
   const keys = new SigningKeys(config);
   const strategy = new AccessTokenStrategy(keys);
   let verifications = 0;
@@ -70,9 +58,9 @@ describe('CachingAccessTokenVerifier', () => {
   ])('refuses a %s token from the moment it expires', async (_, isRemembered) => {
     const { clock, issuer, verifier } = setUp();
     const token = await issuer.issue(user, 'session-1');
-    clock.wallMs = ISSUED_MS + 899_999;
+    clock.ms = ISSUED_MS + 899_999;
     if (isRemembered) expect(await verifier.verify(token)).not.toBeNull();
-    clock.wallMs = ISSUED_MS + 900_000;
+    clock.ms = ISSUED_MS + 900_000;
     expect(await verifier.verify(token)).toBeNull();
     expect(await verifier.verify(token)).toBeNull();
   });

@@ -1,24 +1,8 @@
-import { Clock } from '../../common/clock.js';
+import { ManualClock } from '../../common/manual-clock.js';
 import type { AppConfig } from '../../config/index.js';
 import type { EventStream } from '../../core/events/index.js';
 import { SoldOutHints } from './sold-out-hints.js';
 import type { StockRepository } from './stock.repository.js';
-
-class ManualClock extends Clock {
-  private ms = 1000;
-
-  override nowMs(): number {
-    return this.ms;
-  }
-
-  override monotonicMs(): number {
-    return this.ms;
-  }
-
-  advance(ms: number): void {
-    this.ms += ms;
-  }
-}
 
 /** A question to the database, answered when the test says so. */
 interface Question {
@@ -34,7 +18,7 @@ describe('sold-out hints', () => {
   let hints: SoldOutHints;
 
   const open = (ttlMs: number) => {
-    clock = new ManualClock();
+    clock = new ManualClock(1000);
     questions = [];
     const events = {
       on: (_: string, listen: (event: { payload: Record<string, unknown> }) => void) => {
