@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OptimizedPrismaService } from '../infrastructure/database/prisma/index.js';
 import type { Logger } from '../infrastructure/logging/index.js';
 
@@ -22,7 +23,7 @@ export async function waitForDatabase(
         });
       }
       if (attempt === 1) logger.warn({ reason }, 'waiting for PostgreSQL');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
@@ -97,7 +98,7 @@ export class AdmissionKeeper implements OnModuleInit {
       if (older.length === 0) return;
       if (performance.now() > deadlineMs)
         throw new Error('old transactions do not end; the epoch is not declared');
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await sleep(POLL_MS);
     }
   }
 

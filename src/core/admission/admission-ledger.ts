@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
@@ -99,7 +100,7 @@ export class AdmissionLedger {
     await this.database.write.$executeRawUnsafe(
       'UPDATE admission_state SET epoch = NULL, broken_at = clock_timestamp() WHERE epoch IS NOT NULL',
     );
-    await new Promise((resolve) => setTimeout(resolve, LEASE_END_MS));
+    await sleep(LEASE_END_MS);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { Logger } from '../../infrastructure/logging/index.js';
@@ -75,7 +76,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
       } catch {
         if (this.current) this.interruptionCount += 1;
         this.current = false;
-        if (this.isRunning()) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (this.isRunning()) await sleep(RETRY_MS);
       }
     }
     client.disconnect();

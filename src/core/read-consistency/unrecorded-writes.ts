@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { WalPosition } from '../../infrastructure/database/prisma/index.js';
 
@@ -40,7 +41,8 @@ export class UnrecordedWrites {
 
   constructor(private readonly options: UnrecordedWritesOptions) {
     this.open = new LRUCache({ max: options.max, ttl: options.rememberedMs });
-    this.pause = options.pause ?? waitWithoutHolding;
+    // A pause does not keep the process alive.
+    this.pause = options.pause ?? ((ms) => sleep(ms, undefined, { ref: false }));
   }
 
   get size(): number {
@@ -109,11 +111,4 @@ export class UnrecordedWrites {
     const known = this.open.get(principalId);
     if (known !== undefined && known <= position) this.open.delete(principalId);
   }
-}
-
-/** A pause does not keep the process alive. */
-function waitWithoutHolding(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
 }

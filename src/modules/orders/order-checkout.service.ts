@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { Problem } from '../../common/problem.js';
@@ -195,7 +196,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
     for (;;) {
       const placement = await this.submit(request);
       if (placement.outcome.kind !== 'busy' || this.clock.monotonicMs() > endsMs) return placement;
-      await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+      await sleep(BUSY_PAUSE_MS);
     }
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 /** The replica did not answer a probe; the read that gets this goes to another node. */
 export class ReplicaLostError extends Error {
   constructor() {
@@ -35,7 +36,8 @@ export class ReplicaAdmission {
   private readonly pause: (ms: number) => Promise<void>;
 
   constructor(private readonly options: ReplicaAdmissionOptions) {
-    this.pause = options.pause ?? waitWithoutHolding;
+    // A pause does not keep the process alive.
+    this.pause = options.pause ?? ((ms) => sleep(ms, undefined, { ref: false }));
   }
 
   get isAdmitted(): boolean {
@@ -99,11 +101,4 @@ export class ReplicaAdmission {
     this.state = 'admitted';
     this.options.onReadmitted();
   }
-}
-
-/** A pause does not keep the process alive. */
-function waitWithoutHolding(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
 }
