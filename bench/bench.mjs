@@ -69,7 +69,7 @@ async function main() {
     }
     if (sections.includes('sold-out')) {
       say('sold-out answers');
-      comparisons.push(await compareSoldOut(shop, pace));
+      comparisons.push(...(await compareSoldOut(shop, cores, pace)));
     }
     if (sections.includes('orders')) {
       say('orders');

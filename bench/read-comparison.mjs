@@ -1,13 +1,9 @@
 // (a) Product list and product detail against a bare Fastify that sends the same bytes.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseJson } from '../scripts/services/json-file.mjs';
-import { findFreePort } from '../scripts/services/ports.mjs';
+import { startBareServer } from './bare-server.mjs';
 import { createReads } from './crowd-requests.mjs';
 import { interleave } from './interleaved-rounds.mjs';
 import { compareServers, expectStatus, measureLoad } from './measured-round.mjs';
-import { startPinnedServer } from './pinned-server.mjs';
 
 const TARGET = 0.6;
 
@@ -22,7 +18,10 @@ export const READ_CONNECTIONS = 64;
  */
 export async function compareReads(shop, cores, pace) {
   const paths = { 'product list': '/api/v1/products', 'product detail': await findDetailPath(shop) };
-  const bare = await startBareServer(shop, cores, Object.values(paths));
+  /** @type {Record<string, Buffer>} */
+  const bodies = {};
+  for (const path of Object.values(paths)) bodies[path] = await fetchBody(shop, path);
+  const bare = await startBareServer(shop, cores, bodies);
   try {
     /** @type {import('./bench-report.mjs').Comparison[]} */
     const comparisons = [];
@@ -63,31 +62,9 @@ export async function findDetailPath(shop) {
 
 /**
  * @param {import('./bench-shop.mjs').BenchShop} shop
- * @param {import('./processor-cores.mjs').CorePlan} cores
- * @param {string[]} paths
- */
-async function startBareServer(shop, cores, paths) {
-  /** @type {Record<string, string>} */
-  const bodies = {};
-  for (const path of paths) bodies[path] = (await fetchBody(shop, path)).toString('base64');
-  const bodiesFile = join(shop.directory, 'bodies.json');
-  writeFileSync(bodiesFile, JSON.stringify(bodies));
-  const port = await findFreePort();
-  return startPinnedServer({
-    script: fileURLToPath(new URL('bare-reads.mjs', import.meta.url)),
-    port,
-    readyPath: '/ready',
-    env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: String(port), BODIES: bodiesFile },
-    logFile: join(shop.directory, 'bare-reads.log'),
-    cores,
-  });
-}
-
-/**
- * @param {import('./bench-shop.mjs').BenchShop} shop
  * @param {string} path
  */
-async function fetchBody(shop, path) {
+export async function fetchBody(shop, path) {
   // No compression: both sides send the body as it is.
   const response = await fetch(`http://127.0.0.1:${String(shop.caudal.port)}${path}`, {
     headers: { 'accept-encoding': 'identity' },

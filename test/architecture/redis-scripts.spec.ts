@@ -115,7 +115,7 @@ describe('the Redis keys', () => {
 
   it.each([
     [
-      'admission-note and admission-find',
+      'admission-note and the question for notes',
       [
         redisKeys.admissionEpoch(),
         redisKeys.admissionComplete(),

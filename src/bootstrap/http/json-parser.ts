@@ -33,7 +33,8 @@ export function addJsonParser(fastify: FastifyInstance): void {
           new Problem('VALIDATION_FAILED', { errors: [{ pointer: '', detail: 'must be a JSON object' }] }),
           undefined,
         );
-      else if (isDeeperThan(value, DEPTH_MAX)) refuse('The body nests too deeply.');
+      else if (mayBeDeeperThan(text, DEPTH_MAX) && isDeeperThan(value, DEPTH_MAX))
+        refuse('The body nests too deeply.');
       else done(null, value);
     });
   });
@@ -44,4 +45,18 @@ export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
   return Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}
+
+/** False for nearly every body, without a look at its value: what nests has as many brackets. */
+function mayBeDeeperThan(text: string, levels: number): boolean {
+  return hasMoreThan(text, '{', levels / 2) || hasMoreThan(text, '[', levels / 2);
+}
+
+function hasMoreThan(text: string, sign: string, count: number): boolean {
+  let found = 0;
+  for (let at = text.indexOf(sign); at !== -1; at = text.indexOf(sign, at + 1)) {
+    found += 1;
+    if (found > count) return true;
+  }
+  return false;
 }

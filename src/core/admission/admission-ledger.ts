@@ -24,10 +24,6 @@ const noteScript = new RedisScript<string | null>(
  * not the run id, so nothing is trusted on it until an epoch of its own has begun.
  */
 export const epochMark = (epoch: string, runId: string): string => `${epoch}@${runId}`;
-const findScript = new RedisScript<[complete: string, ...noted: number[]]>(
-  new URL('./scripts/admission-find.lua', import.meta.url),
-  (reply) => reply as [string, ...number[]],
-);
 
 interface Lease {
   readonly epoch: string | null;
@@ -134,12 +130,12 @@ export class AdmissionLedger {
     if (questions.length === 0) return;
     const noted = await this.findNotes(questions.map(({ digest }) => digest));
     questions.forEach(({ answer }, index) => {
-      answer(noted?.[index] === 0);
+      answer(noted?.[index] === null);
     });
   }
 
-  /** For each key 0 or 1, null when the notes cannot be trusted. */
-  private async findNotes(digests: readonly string[]): Promise<number[] | null> {
+  /** For each key its note or null; null for all when the notes cannot be trusted. */
+  private async findNotes(digests: readonly string[]): Promise<(string | null)[] | null> {
     try {
       const { epoch } = await this.currentLease();
       const runId = this.redis.runIdOf('main');
@@ -148,7 +144,8 @@ export class AdmissionLedger {
         redisKeys.admissionComplete(),
         ...digests.map((digest) => redisKeys.admissionNote(digest)),
       ];
-      const [complete, ...noted] = await findScript.run(this.redis.client('main'), keys, []);
+      // One command: the notes are those of the very epoch that it finds complete.
+      const [complete, ...noted] = await this.redis.client('main').mget(keys);
       // The lease must still hold now: what was read is only acted upon under it.
       const holds = this.lease.epoch === epoch && this.clock.monotonicMs() < this.lease.endsMs;
       return holds && complete === epochMark(epoch, runId) ? noted : null;

@@ -57,7 +57,8 @@ export function compileQuickCheck<T extends object>(dto: DtoClass<T>): QuickChec
   return (value): value is T => {
     if (!isPlainObject(value)) return false;
     for (const name of Object.keys(value)) if (!rules.has(name)) return false;
-    return list.every((rule) => conforms(rule, value));
+    for (const rule of list) if (!conforms(rule, value)) return false;
+    return true;
   };
 }
 
@@ -105,7 +106,7 @@ function compileRule(dto: DtoClass, name: string, metadata: readonly Metadata[])
 
 function conforms({ name, conditions, constraints, nested }: PropertyRule, object: PlainObject): boolean {
   const value = object[name];
-  if (!conditions.every((holds) => holds(object, value))) return true;
+  for (const holds of conditions) if (!holds(object, value)) return true;
   for (const { validate, about, isOfElements } of constraints) {
     about.object = object;
     about.value = value;
