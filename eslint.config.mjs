@@ -10,6 +10,9 @@ export default tseslint.config(
       '.caudal',
       'src/infrastructure/database/prisma/generated',
       'bench/results',
+      // They import what only bench/core has installed.
+      'bench/core/node_modules',
+      'bench/core/sections',
     ],
   },
   js.configs.recommended,

@@ -1,0 +1,65 @@
+// npm run bench:core [-- --only rate-limiter,sessions] [--rounds 7] [--write]
+// The core services beside the best of their kind: each goal measured in interleaved rounds of one run,
+// medians. With --write the table in docs/capacity.md is written anew.
+//
+// A section is a file in sections/ whose default export is a Section (core-bench.mjs): it opens what it
+// needs (Redis, PostgreSQL, our classes from dist/, the peer from node_modules), measures, and closes it.
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parseWholeNumber, runCommand } from '../../scripts/load/command-line.mjs';
+import { LocalInstallationError } from '../../scripts/load/local-installation.mjs';
+import { measureGoal, renderRows, writeTable } from './core-bench.mjs';
+
+const USAGE = 'Usage: npm run bench:core [-- --only NAME,NAME] [--rounds 7] [--write]';
+const SECTIONS = fileURLToPath(new URL('sections', import.meta.url));
+
+/** @param {string[]} args */
+function parseCommand(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: 'string' },
+      rounds: { type: 'string', default: '7' },
+      write: { type: 'boolean', default: false },
+    },
+  });
+  const known = readdirSync(SECTIONS)
+    .filter((file) => file.endsWith('.mjs'))
+    .map((file) => file.slice(0, -'.mjs'.length));
+  const wanted = values.only?.split(',') ?? known;
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new LocalInstallationError(`--only ${unknown}: ${USAGE}`);
+  return {
+    wanted,
+    rounds: parseWholeNumber(values.rounds, { name: '--rounds', low: 1, high: 99 }),
+    isWritten: values.write,
+  };
+}
+
+async function main() {
+  const { wanted, rounds, isWritten } = parseCommand(process.argv.slice(2));
+  /** @type {import('./core-bench.mjs').Row[]} */
+  const rows = [];
+  for (const name of wanted) {
+    /** @type {unknown} */
+    const loaded = await import(`./sections/${name}.mjs`);
+    const { default: section } = /** @type {{ default: import('./core-bench.mjs').Section }} */ (loaded);
+    console.error(`· ${name}`);
+    const goals = await section.open();
+    try {
+      for (const goal of goals) {
+        const row = await measureGoal(goal, rounds);
+        rows.push(row);
+        console.error(`  ${renderRows([row]).split('\n').at(-1) ?? ''}`);
+      }
+    } finally {
+      await section.close();
+    }
+  }
+  console.log(renderRows(rows));
+  if (isWritten) writeTable(rows);
+  return 0;
+}
+
+await runCommand(main, USAGE);
