@@ -111,6 +111,11 @@ export const ERROR_CODES = {
     'The currency is not supported',
     'A variant has no price in this currency, or the shop does not sell in it.',
   ),
+  ORDER_TOTAL_TOO_LARGE: define(
+    422,
+    'The order is too large',
+    'The lines together cost more minor units than can be counted exactly (2^53 - 1).',
+  ),
   STOCK_BELOW_RESERVED: define(
     409,
     'The stock would be below what is reserved',

@@ -1,3 +1,4 @@
+import { PRICE_AMOUNT_MINOR_MAX } from '../../src/common/money.js';
 import { ApiClient } from '../support/api-client.js';
 import { type AppUnderTest, startApp } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
@@ -20,6 +21,7 @@ describe('orders', () => {
       env: {
         PAYMENT_PROVIDER_TIMEOUT_MS: '200',
         SWEEPER_INTERVAL_MS: '100',
+        ORDER_LINE_QUANTITY_MAX: '10000',
         PAYMENT_RECONCILE_AFTER_MS: '300',
       },
     });
@@ -215,7 +217,7 @@ describe('orders', () => {
 
   it('counts the lines of one variant together against the largest quantity', async () => {
     const variantId = await shop.createVariant(1000);
-    const line = { variantId, quantity: 60 };
+    const line = { variantId, quantity: 6000 };
     const answer = await api.post(ORDERS, {
       token: buyer.token,
       key: 'sum',
@@ -383,14 +385,18 @@ describe('orders', () => {
     expect((await cancel(String(body.id))).body.code).toBe('ORDER_NOT_CANCELLABLE');
   });
 
-  it('refuses what does not exist or has no price, without touching the neighbours of the batch', async () => {
+  it('refuses what does not exist, has no price or costs too much, without touching the neighbours of the batch', async () => {
     const variantId = await shop.createVariant(50);
     const euros = await shop.createVariant(50, { currency: 'EUR' });
-    const [good, unknown, priceless] = await Promise.all([
+    const palaces = await shop.createVariant(10_000, { priceMinor: PRICE_AMOUNT_MINOR_MAX });
+    const [good, unknown, priceless, beyondCounting] = await Promise.all([
       order(variantId),
       order('01890000-0000-7000-8000-000000000000'),
       order(euros),
+      order(palaces, 10_000),
     ]);
+    expect([beyondCounting.status, beyondCounting.body.code]).toEqual([422, 'ORDER_TOTAL_TOO_LARGE']);
+    expect(await shop.stockOf(palaces)).toEqual({ onHand: 10_000, reserved: 0 });
     expect(good.status).toBe(201);
     expect([unknown.status, unknown.body.code]).toEqual([404, 'VARIANT_NOT_FOUND']);
     expect([priceless.status, priceless.body.code]).toEqual([422, 'CURRENCY_NOT_SUPPORTED']);

@@ -38,6 +38,7 @@ const OUTCOMES = [
   'out-of-stock',
   'unknown-variant',
   'no-price',
+  'too-large',
   'cart-changed',
   'sold-out-hint',
   'queue-full',
@@ -144,6 +145,8 @@ export class OrderCheckoutService implements OnModuleDestroy {
         throw new Problem('VARIANT_NOT_FOUND', { extensions: { variantId: outcome.variantId } });
       case 'no-price':
         throw new Problem('CURRENCY_NOT_SUPPORTED', { extensions: { variantId: outcome.variantId } });
+      case 'too-large':
+        throw new Problem('ORDER_TOTAL_TOO_LARGE');
       case 'cart-changed':
         throw wanted.cartRefusal ?? new Problem('CART_CHANGED');
     }

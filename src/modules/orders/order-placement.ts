@@ -16,7 +16,7 @@ import {
   StockRepository,
 } from '../inventory/index.js';
 import { orderNumber } from './order-number.js';
-import { priceOrder } from './order-pricing.js';
+import { isCountable, type PricedLine, priceOrder } from './order-pricing.js';
 import { viewOf } from './order.js';
 import { orderEvent } from './orders.events.js';
 import {
@@ -47,6 +47,7 @@ export type PlacementOutcome =
   | { readonly kind: 'out-of-stock'; readonly shortages: readonly Shortage[] }
   | { readonly kind: 'unknown-variant'; readonly variantId: string }
   | { readonly kind: 'no-price'; readonly variantId: string }
+  | { readonly kind: 'too-large' }
   | { readonly kind: 'cart-changed' };
 
 export interface Placement {
@@ -286,10 +287,13 @@ function levelsAfter(
 }
 
 function refusalOf(request: PlacementRequest, offers: ReadonlyMap<string, Offer>): PlacementOutcome | null {
-  for (const { variantId } of request.lines) {
+  const priced: PricedLine[] = [];
+  for (const { variantId, quantity } of request.lines) {
     const offer = offers.get(variantId);
     if (offer?.isActive !== true) return { kind: 'unknown-variant', variantId };
-    if (offer.prices[request.currency] === undefined) return { kind: 'no-price', variantId };
+    const unitPriceMinor = offer.prices[request.currency];
+    if (unitPriceMinor === undefined) return { kind: 'no-price', variantId };
+    priced.push({ quantity, unitPriceMinor });
   }
-  return null;
+  return isCountable(priced) ? null : { kind: 'too-large' };
 }

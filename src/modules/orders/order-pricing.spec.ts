@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { priceOrder } from './order-pricing.js';
+import { isCountable, priceOrder } from './order-pricing.js';
 
 const line = fc.record({
   quantity: fc.integer({ min: 1, max: 100 }),
@@ -46,6 +46,7 @@ describe('the totals of an order', () => {
 
   it('are refused rather than rounded when they exceed what a number can count', () => {
     const lines = [{ quantity: 100_000, unitPriceMinor: 1_000_000_000_000 }];
+    expect(isCountable(lines)).toBe(false);
     expect(() => priceOrder(lines, 'USD')).toThrow(RangeError);
   });
 });

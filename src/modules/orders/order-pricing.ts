@@ -14,10 +14,18 @@ export interface OrderTotals {
   readonly total: Money;
 }
 
-/** Discounts, shipping and tax are zero until the modules that know them exist. */
+/** False when the lines together cost more than can be counted exactly: 2^53 - 1 minor units. */
+export function isCountable(lines: readonly PricedLine[]): boolean {
+  return Number.isSafeInteger(subtotalOf(lines));
+}
+
+/**
+ * Discounts, shipping and tax are zero until the modules that know them exist.
+ * @throws RangeError unless {@link isCountable}
+ */
 export function priceOrder(lines: readonly PricedLine[], currency: string): OrderTotals {
   const money = (amount: number): Money => ({ amount, currency });
-  const subtotal = lines.reduce((sum, { quantity, unitPriceMinor }) => sum + quantity * unitPriceMinor, 0);
+  const subtotal = subtotalOf(lines);
   if (!Number.isSafeInteger(subtotal))
     throw new RangeError('the total of an order exceeds what can be counted');
   return {
@@ -27,4 +35,8 @@ export function priceOrder(lines: readonly PricedLine[], currency: string): Orde
     tax: money(0),
     total: money(subtotal),
   };
+}
+
+function subtotalOf(lines: readonly PricedLine[]): number {
+  return lines.reduce((sum, { quantity, unitPriceMinor }) => sum + quantity * unitPriceMinor, 0);
 }
