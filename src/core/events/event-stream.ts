@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { Redis } from 'ioredis';
 import { Logger } from '../../infrastructure/logging/index.js';
-import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
+import { type RedisClient, redisKeys, RedisService } from '../../infrastructure/redis/index.js';
 import type { DomainEvent } from './domain-event.js';
 
 export type EventHandler = (event: DomainEvent) => void;
@@ -54,7 +53,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
     await this.reading;
   }
 
-  private async readUntilStopped(client: Redis): Promise<void> {
+  private async readUntilStopped(client: RedisClient): Promise<void> {
     let lastId: string | null = null;
     while (this.isRunning()) {
       try {
@@ -86,7 +85,7 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
     return !this.isStopped;
   }
 
-  private async endOfStream(client: Redis): Promise<string> {
+  private async endOfStream(client: RedisClient): Promise<string> {
     const [last] = await client.xrevrange(redisKeys.events(), '+', '-', 'COUNT', 1);
     return last?.[0] ?? '0-0';
   }

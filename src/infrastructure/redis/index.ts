@@ -2,4 +2,5 @@ export { isRedisUnavailable } from './redis-errors.js';
 export { hashTagOf, redisKeys } from './redis-keys.js';
 export { RedisModule } from './redis.module.js';
 export { RedisScript } from './redis-script.js';
-export { REDIS_ROLES, RedisService, type RedisRole } from './redis.service.js';
+export type { Subscription, SubscriptionHandlers } from './redis-subscriber.js';
+export { REDIS_ROLES, type RedisClient, RedisService, type RedisRole } from './redis.service.js';

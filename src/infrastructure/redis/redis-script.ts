@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis.service.js';
 
 interface ScriptCall {
   readonly keys: readonly string[];
@@ -24,7 +24,7 @@ export class RedisScript<Reply> {
   }
 
   async run(
-    client: Redis,
+    client: RedisClient,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
   ): Promise<Reply> {
@@ -38,7 +38,7 @@ export class RedisScript<Reply> {
     }
   }
   /** Many runs in one round trip; the error of a run stands where its reply would. */
-  async runAll(client: Redis, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
+  async runAll(client: RedisClient, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
     const results = await this.send(client, calls);
     const missed = results.flatMap((result, index) => (isNotLoaded(result) ? [index] : []));
     if (missed.length === 0) return results;
@@ -51,7 +51,7 @@ export class RedisScript<Reply> {
     return results;
   }
 
-  private async send(client: Redis, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
+  private async send(client: RedisClient, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
     const pipeline = client.pipeline();
     for (const { keys, args } of calls) pipeline.evalsha(this.sha, keys.length, ...keys, ...args);
     const replies = (await pipeline.exec()) ?? [];
