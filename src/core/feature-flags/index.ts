@@ -1,0 +1,2 @@
+export { FeatureFlags, type FeatureFlag } from './feature-flags.js';
+export { FeatureFlagsModule } from './feature-flags.module.js';
