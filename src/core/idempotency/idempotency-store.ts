@@ -61,16 +61,25 @@ export class IdempotencyStore {
   /** Stores the answers of claimed scopes that have none. One statement. */
   async record(transaction: SqlTransaction, answers: readonly NewAnswer[]): Promise<void> {
     if (answers.length === 0) return;
+    // One document: an array of texts would have each quotation mark of each body escaped in JavaScript.
     await transaction.execute(
       `INSERT INTO idempotency_records (principal_id, route, key, fingerprint, status, body)
-       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::smallint[], $6::text[])
+       SELECT principal_id, route, key, decode(fingerprint, 'hex'), status, body
+       FROM json_to_recordset($1::json) AS r (
+         principal_id uuid, route text, key text, fingerprint text, status smallint, body text)
        ON CONFLICT (principal_id, route, key) DO UPDATE
          SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()`,
       [
-        ...columnsOf(answers.map(({ scope }) => scope)),
-        answers.map(({ fingerprint }) => fingerprint),
-        answers.map(({ status }) => status),
-        answers.map(({ body }) => body),
+        JSON.stringify(
+          answers.map(({ scope, fingerprint, status, body }) => ({
+            principal_id: scope.principalId,
+            route: scope.route,
+            key: scope.key,
+            fingerprint: fingerprint.toString('hex'),
+            status,
+            body,
+          })),
+        ),
       ],
     );
   }

@@ -8,15 +8,14 @@ const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
  * one, which is then decided anew under another id.
  */
 export function orderNumber(orderId: string): string {
-  const hex = orderId.replaceAll('-', '');
-  const time = BigInt(`0x${hex.slice(0, 12)}`) & ((1n << 45n) - 1n);
-  const random = BigInt(`0x${hex.slice(-8)}`) & ((1n << 30n) - 1n);
+  const time = Number.parseInt(orderId.slice(0, 8) + orderId.slice(9, 13), 16) % 2 ** 45;
+  const random = Number.parseInt(orderId.slice(-8), 16) % 2 ** 30;
   return `${crockford(time, 9)}-${crockford(random, 6)}`;
 }
 
-function crockford(value: bigint, length: number): string {
+function crockford(value: number, length: number): string {
   let text = '';
-  for (let rest = value; text.length < length; rest >>= 5n)
-    text = (ALPHABET[Number(rest & 31n)] ?? '') + text;
+  for (let rest = value; text.length < length; rest = Math.floor(rest / 32))
+    text = (ALPHABET[rest % 32] ?? '') + text;
   return text;
 }
