@@ -5,6 +5,7 @@ import type { Clock } from './common/clock.js';
 import { type AppConfig, ConfigModule } from './config/index.js';
 import { AccessGuard } from './core/access-control/index.js';
 import { DistributedServicesModule } from './core/distributed-services.module.js';
+import { LoadSheddingModule } from './core/load-shedding/index.js';
 import { HttpThrottlerGuard } from './core/rate-limiter/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
@@ -28,6 +29,7 @@ export class AppModule {
         RedisModule,
         PrismaModule,
         DistributedServicesModule,
+        ...(config.env.FEATURE_LOAD_SHEDDING ? [LoadSheddingModule] : []),
         AuthModule,
         CatalogModule,
         InventoryModule,

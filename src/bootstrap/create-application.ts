@@ -6,6 +6,7 @@ import { Problem } from '../common/problem.js';
 import type { AppConfig } from '../config/index.js';
 import { AccessGuard } from '../core/access-control/index.js';
 import { ProcessState } from '../core/health/index.js';
+import { LoadShedding } from '../core/load-shedding/index.js';
 import { HttpThrottlerGuard } from '../core/rate-limiter/index.js';
 import { ShortCuts } from '../core/short-cut/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
@@ -17,6 +18,7 @@ import { HttpObserver } from './http/http-observer.js';
 import { addJsonParser } from './http/json-parser.js';
 import { ProblemFilter, sendProblem } from './http/problem.filter.js';
 import { RequestDeadlines } from './http/request-deadlines.js';
+import { RequestShedding } from './http/request-shedding.js';
 import { API_HEADERS } from './http/security-headers.js';
 import { serveShortCuts } from './http/short-cuts.js';
 import { BodyValidationPipe } from './http/validation.js';
@@ -43,11 +45,16 @@ export async function createApplication(
   const crossOrigin = new CrossOriginPolicy(config.env.PUBLIC_ORIGINS);
   const deadlines = app.get(RequestDeadlines);
   const allowedMethods = new AllowedMethods();
+  const shedding = config.env.FEATURE_LOAD_SHEDDING
+    ? new RequestShedding(app.get(LoadShedding), crossOrigin)
+    : null;
 
   addJsonParser(fastify);
-  deadlines.attach(fastify);
+  deadlines.attach(fastify, (reply) => shedding?.end(reply));
   allowedMethods.learnFrom(fastify);
+  shedding?.attach(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
+    if (shedding?.refuse(request, reply) === true) return;
     deadlines.begin(reply);
     reply.headers(API_HEADERS);
     reply.header('x-request-id', request.id);
@@ -64,6 +71,7 @@ export async function createApplication(
     if (!crossOrigin.apply(request, reply) && !allowedMethods.refuse(request, reply)) done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
+    shedding?.end(reply);
     deadlines.end(reply);
     observer.observe(request, reply);
     done();

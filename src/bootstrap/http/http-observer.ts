@@ -52,7 +52,8 @@ export class HttpObserver {
     const bucket = bucketOf(seconds);
     series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
     series.seconds += seconds;
-    if (this.wantsLine(method, statusCode)) this.writeLine(request, reply, route);
+    // What was shed is counted by the thousand, and logged as one event.
+    if (!reply.wasShed && this.wantsLine(method, statusCode)) this.writeLine(request, reply, route);
   }
 
   private wantsLine(method: string, status: number): boolean {

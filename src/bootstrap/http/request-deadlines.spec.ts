@@ -29,6 +29,7 @@ describe('the deadline of a request', () => {
   let metrics: Metrics;
   let gate: Gate;
   let warnings: object[];
+  const gone: string[] = [];
   const rejections: unknown[] = [];
   const noteRejection = (error: unknown) => rejections.push(error);
 
@@ -42,7 +43,7 @@ describe('the deadline of a request', () => {
       metrics,
     );
     fastify = Fastify();
-    deadlines.attach(fastify);
+    deadlines.attach(fastify, ({ request }) => gone.push(request.url));
     fastify.addHook('onRequest', (_request, reply, done) => {
       deadlines.begin(reply);
       done();
@@ -139,14 +140,16 @@ describe('the deadline of a request', () => {
     expect(await counted()).toBeUndefined();
   });
 
-  it('forgets a client that is gone', async () => {
-    await begin(0);
+  it('forgets a client that is gone, long before the deadline, and says so once', async () => {
+    await begin(60_000);
     const socket = connect(port(), '127.0.0.1');
     socket.write('GET /slow/1 HTTP/1.1\r\nHost: shop\r\n\r\n');
     await until(() => gate.entered === 1);
     socket.destroy();
     await until(() => deadlines.unanswered().length === 0);
     deadlines.sweep();
+    deadlines.sweep();
+    expect(gone.splice(0)).toEqual(['/slow/1']);
     gate.open();
     expect(await counted()).toBeUndefined();
   });

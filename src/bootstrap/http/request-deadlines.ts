@@ -38,12 +38,13 @@ declare module 'fastify' {
  */
 @Injectable()
 export class RequestDeadlines implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** A request whose client is gone stays until its deadline. */
+  /** A request whose client is gone stays until the next sweep. */
   private readonly slots: (FastifyReply | null)[] = [];
   private readonly freeSlots: number[] = [];
   private readonly exceeded: Counter<'method' | 'route'>;
   private readonly deadlineMs: number;
   private timer: NodeJS.Timeout | null = null;
+  private onGone: (reply: FastifyReply) => void = () => undefined;
 
   constructor(
     { env }: AppConfig,
@@ -58,9 +59,15 @@ export class RequestDeadlines implements OnApplicationBootstrap, OnApplicationSh
     });
   }
 
-  /** Call it before the routes are registered. */
-  attach(fastify: FastifyInstance): void {
+  /**
+   * Call it before the routes are registered.
+   *
+   * @param onGone told of every request whose client has hung up before its answer: Fastify's `onResponse`
+   *   is not. By the sweep, because a listener of its own would cost every request.
+   */
+  attach(fastify: FastifyInstance, onGone: (reply: FastifyReply) => void = () => undefined): void {
     fastify.decorateReply('deadlineSlot', -1);
+    this.onGone = onGone;
   }
 
   begin(reply: FastifyReply): void {
@@ -97,10 +104,16 @@ export class RequestDeadlines implements OnApplicationBootstrap, OnApplicationSh
 
   sweep(): void {
     for (const reply of this.slots) {
-      if (reply === null || reply.elapsedTime < this.deadlineMs) continue;
+      if (reply === null) continue;
+      if (reply.raw.destroyed) {
+        this.end(reply);
+        this.onGone(reply);
+        continue;
+      }
+      if (reply.elapsedTime < this.deadlineMs) continue;
       this.end(reply);
-      // Answered and still on its way to a slow client, or nobody is there to read it.
-      if (!reply.sent && !reply.raw.headersSent && !reply.raw.destroyed) this.answer(reply);
+      // Otherwise answered, and still on its way to a slow client.
+      if (!reply.sent && !reply.raw.headersSent) this.answer(reply);
     }
   }
 
