@@ -10,6 +10,7 @@ import { ProcessState } from './core/health/index.js';
 import { OptimizedPrismaService } from './infrastructure/database/prisma/index.js';
 import { createLogger } from './infrastructure/logging/index.js';
 import { Metrics } from './infrastructure/metrics/index.js';
+import { RedisSettingsCheck } from './infrastructure/redis/index.js';
 
 /** Starts the process, and ends it in order when it is told to. Exit code 0 means that nothing was cut off. */
 async function main(): Promise<void> {
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
   });
 
   await waitForDatabase(app.get(OptimizedPrismaService), env.STARTUP_DEADLINE_MS, logger);
+  await app.get(RedisSettingsCheck).run();
   await new Promise<void>((resolve, reject) => {
     management.once('error', reject).listen(env.MANAGEMENT_PORT, env.HOST, resolve);
   });

@@ -78,8 +78,8 @@ export function readOptions(args, env) {
   if (databaseUrl === undefined && databaseReplicaUrls.length > 0) {
     throw new StartError('DATABASE_REPLICA_URLS needs DATABASE_URL: replicas of which server?');
   }
-  readUrl(env, 'REDIS_RATE_LIMIT_URL', ['redis:', 'rediss:']);
-  readUrl(env, 'REDIS_SESSION_URL', ['redis:', 'rediss:']);
+  for (const name of ['REDIS_RATE_LIMIT_URL', 'REDIS_SESSION_URL', 'REDIS_CACHE_URL'])
+    readRedisUrl(env, name);
   return {
     instances,
     verbose,
@@ -89,11 +89,23 @@ export function readOptions(args, env) {
     role,
     databaseUrl,
     databaseReplicaUrls,
-    redisUrl: readUrl(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    redisUrl: readRedisUrl(env, 'REDIS_URL'),
     poolSize: Math.min(writePool + readPool, connectionLimit),
     adminEmail,
     adminPassword: env['ADMIN_PASSWORD'] || undefined,
   };
+}
+
+/**
+ * Several hosts are no URL to the platform: the application reads the rest and says what is wrong with it.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string} name
+ */
+function readRedisUrl(env, name) {
+  const text = env[name];
+  if (text === undefined || /^rediss?\+(sentinel|cluster):\/\/./.test(text)) return text || undefined;
+  return readUrl(env, name, ['redis:', 'rediss:']);
 }
 
 /** @param {string[]} args */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { cleanEnv, type CleanedEnv } from 'envalid';
 import { isCurrencyCode } from '../common/money.js';
 import { ENVIRONMENT } from './environment.js';
+import { parseRedisUrl } from './redis-url.js';
 
 /** Settings that cannot be used; the message has one line for each. */
 export class ConfigurationError extends Error {
@@ -74,8 +75,19 @@ export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {
   if (!isCurrencyCode(env.DEFAULT_CURRENCY)) {
     throw new ConfigurationError(['DEFAULT_CURRENCY: expected three capital letters (ISO 4217)']);
   }
+  const redisProblems = REDIS_URLS.flatMap((name) => {
+    try {
+      if (env[name] !== '' || name === 'REDIS_URL') parseRedisUrl(env[name]);
+      return [];
+    } catch (error) {
+      return [`${name}: ${error instanceof Error ? error.message : String(error)}`];
+    }
+  });
+  if (redisProblems.length > 0) throw new ConfigurationError(redisProblems);
   return new AppConfig(env);
 }
+
+const REDIS_URLS = ['REDIS_URL', 'REDIS_RATE_LIMIT_URL', 'REDIS_SESSION_URL', 'REDIS_CACHE_URL'] as const;
 
 function readSecrets(env: CleanedEnv<typeof ENVIRONMENT>, ephemeral: string[]): Secrets {
   const problems: string[] = [];

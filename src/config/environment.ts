@@ -42,7 +42,6 @@ const password = makeValidator<string>((input) => {
 });
 
 const postgresUrl = urlOf('postgres:', 'postgresql:');
-const redisUrl = urlOf('redis:', 'rediss:');
 
 /**
  * Every setting of the process: name, range, default, meaning. docs/configuration.md is kept equal
@@ -126,15 +125,22 @@ export const ENVIRONMENT = {
   )({ default: 2000, desc: 'Longest wait for a free connection.' }),
   DATABASE_STATEMENT_TIMEOUT_MS: int(100, 120_000)({ default: 5000, desc: 'Longest run of one statement.' }),
 
-  REDIS_URL: redisUrl({
+  REDIS_URL: str({
     default: 'redis://127.0.0.1:6379',
-    desc: 'Main Redis: admission notes, events, leases.',
+    desc: 'Main Redis: notes, events, leases. One server, Sentinel (`redis+sentinel://`) or Cluster (`redis+cluster://`).',
   }),
-  REDIS_RATE_LIMIT_URL: str({ default: '', desc: 'Redis of the rate limits; empty: the main one.' }),
+  REDIS_RATE_LIMIT_URL: str({
+    default: '',
+    desc: 'Redis of the rate limits; empty: the main one.',
+  }),
   REDIS_SESSION_URL: str({ default: '', desc: 'Redis of the sessions; empty: the main one.' }),
   REDIS_CACHE_URL: str({
     default: '',
     desc: 'Redis of the cache, the only one that may evict; empty: the main one.',
+  }),
+  REDIS_ALLOW_UNSAFE_SETTINGS: bool({
+    default: false,
+    desc: 'Start although a Redis may evict keys in use or forgets at a restart; for development.',
   }),
   REDIS_COMMAND_TIMEOUT_MS: int(5, 10_000)({ default: 50, desc: 'Deadline of every Redis command.' }),
 

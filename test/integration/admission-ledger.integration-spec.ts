@@ -7,7 +7,7 @@ import { JobRunner } from '../../src/core/jobs/index.js';
 import { OptimizedPrismaService } from '../../src/infrastructure/database/prisma/index.js';
 import { createLogger } from '../../src/infrastructure/logging/index.js';
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { RedisService } from '../../src/infrastructure/redis/index.js';
+import { redisKeys, RedisService } from '../../src/infrastructure/redis/index.js';
 import { testEnvironment } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { waitFor } from '../support/wait-for.js';
@@ -68,7 +68,9 @@ describe('the admission ledger', () => {
     services = await startTestServices();
     const config = loadConfig(testEnvironment(services));
     members = [new Member(config), new Member(config)];
-    await waitFor('Redis', () => members.every(({ redis }) => redis.runIdOf('main') !== null));
+    await waitFor('Redis', () =>
+      members.every(({ redis }) => redis.runIdOf('main', redisKeys.admissionEpoch()) !== null),
+    );
   });
 
   afterEach(async () => {
@@ -116,7 +118,9 @@ describe('the admission ledger', () => {
     await first.keeper.keep();
     await waitForTrust(second);
     await services.redis.restart();
-    await waitFor('the new server', () => members.every(({ redis }) => redis.runIdOf('main') !== null));
+    await waitFor('the new server', () =>
+      members.every(({ redis }) => redis.runIdOf('main', redisKeys.admissionEpoch()) !== null),
+    );
     expect(await second.ledger.isKnownNew(newScope().digest)).toBe(false);
     const scope = newScope();
     await first.admit(scope);

@@ -42,6 +42,8 @@ export function testEnvironment(
     REDIS_COMMAND_TIMEOUT_MS: '1000',
     // Neither is its event loop overloaded because others have the cores.
     LOAD_SHEDDING_DELAY_TARGET_MS: '1000',
+    // The servers of the tests keep nothing, so that a restart is a loss of data.
+    REDIS_ALLOW_UNSAFE_SETTINGS: 'true',
     RATE_LIMIT_ENABLED: 'false',
     LOG_LEVEL: 'silent',
     ...TEST_SECRETS,

@@ -51,7 +51,7 @@ export class AdmissionKeeper implements OnModuleInit {
 
   /** One look; true when a new epoch was begun and declared. Run by one process at a time. */
   async keep(): Promise<boolean> {
-    const runId = this.redis.runIdOf('main');
+    const runId = this.redis.runIdOf('main', redisKeys.admissionEpoch());
     if (runId === null) return false;
     const client = this.redis.client('main');
     const state = await this.database.write.admissionState.findUnique({ where: { id: 1 } });

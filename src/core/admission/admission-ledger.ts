@@ -79,13 +79,13 @@ export class AdmissionLedger {
 
   /** Notes the keys. The epoch under which they are noted; null when they are not, or nobody trusts notes at present. */
   async note(digests: readonly string[]): Promise<string | null> {
-    const runId = this.redis.runIdOf('main');
+    const runId = this.runId();
     if (runId === null) return null;
     try {
       const keys = [redisKeys.admissionEpoch(), ...digests.map((digest) => redisKeys.admissionNote(digest))];
       const [epoch, markedRunId] =
         (await noteScript.run(this.redis.client('main'), keys, [NOTE_LIFE_MS]))?.split('@') ?? [];
-      return epoch !== undefined && markedRunId === runId ? epoch : null;
+      return epoch !== undefined && markedRunId === runId && this.runId() === runId ? epoch : null;
     } catch {
       return null;
     }
@@ -110,6 +110,14 @@ export class AdmissionLedger {
       if (this.questions.length === 1) setImmediate(() => void this.ask());
       else if (this.questions.length >= FIND_MAX) void this.ask();
     });
+  }
+
+  /**
+   * Of the server that answers for the notes. Compared again behind each reply: in a cluster the question
+   * may have been redirected to a replica that was promoted, which has the value but maybe not the notes.
+   */
+  private runId(): string | null {
+    return this.redis.runIdOf('main', redisKeys.admissionEpoch());
   }
 
   private async readState(
@@ -138,7 +146,7 @@ export class AdmissionLedger {
   private async findNotes(digests: readonly string[]): Promise<(string | null)[] | null> {
     try {
       const { epoch } = await this.currentLease();
-      const runId = this.redis.runIdOf('main');
+      const runId = this.runId();
       if (epoch === null || runId === null) return null;
       const keys = [
         redisKeys.admissionComplete(),
@@ -148,7 +156,7 @@ export class AdmissionLedger {
       const [complete, ...noted] = await this.redis.client('main').mget(keys);
       // The lease must still hold now: what was read is only acted upon under it.
       const holds = this.lease.epoch === epoch && this.clock.monotonicMs() < this.lease.endsMs;
-      return holds && complete === epochMark(epoch, runId) ? noted : null;
+      return holds && complete === epochMark(epoch, runId) && this.runId() === runId ? noted : null;
     } catch {
       return null;
     }

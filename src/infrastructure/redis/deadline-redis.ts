@@ -1,35 +1,25 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis';
+import { CommandDeadlines } from './command-deadlines.js';
+import type { RedisTraffic } from './redis-traffic.js';
 
 type Stream = Parameters<Redis['sendCommand']>[1];
 
 export type DeadlineRedisOptions = RedisOptions & { replyMapping?: 'legacy' };
 
-/**
- * A client whose every command settles within a deadline, unless its reply is there.
- *
- * The library's own `commandTimeout` fails commands whose reply already waits in the socket when the
- * event loop was late, because timers run before sockets are read. Here a deadline that has passed lets
- * the loop read once more before it counts: only a silent server misses it.
- */
+/** A client of one server whose every command settles within a deadline, unless its reply is there. */
 export class DeadlineRedis extends Redis {
-  constructor(
-    url: string,
-    options: DeadlineRedisOptions,
-    private readonly deadlineMs: number,
-  ) {
-    super(url, options);
+  private readonly deadlines: CommandDeadlines;
+
+  constructor(options: DeadlineRedisOptions, deadlineMs: number, traffic: RedisTraffic) {
+    super(options);
+    this.deadlines = new CommandDeadlines(deadlineMs, traffic, () => {
+      // Half open, or hung: a new connection finds out, and commands fail at once meanwhile.
+      if (this.status === 'ready') this.disconnect(true);
+    });
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    const timer = setTimeout(() => {
-      setImmediate(() => {
-        command.reject(new Error('Command timed out'));
-      });
-    }, this.deadlineMs);
-    const settle = () => {
-      clearTimeout(timer);
-    };
-    command.promise.then(settle, settle);
+    this.deadlines.watch(command);
     return super.sendCommand(command, stream);
   }
 }

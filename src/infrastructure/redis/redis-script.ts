@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { RedisClient } from './redis.service.js';
+import type { RedisClient } from './redis-role.js';
 
 interface ScriptCall {
   readonly keys: readonly string[];

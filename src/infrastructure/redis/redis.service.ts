@@ -1,100 +1,99 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import type { Cluster, Redis } from 'ioredis';
-import { AppConfig } from '../../config/index.js';
+import { Cluster } from 'ioredis';
+import { AppConfig, parseRedisUrl, type RedisTarget } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
 import { Metrics } from '../metrics/index.js';
-import { DeadlineRedis, type DeadlineRedisOptions } from './deadline-redis.js';
+import { openClient, openSubscription } from './redis-connection.js';
+import { registerRedisMetrics } from './redis-metrics.js';
+import { REDIS_ROLES, type RedisClient, type RedisRole } from './redis-role.js';
 import { RedisSubscriber, type Subscription, type SubscriptionHandlers } from './redis-subscriber.js';
-
-export const REDIS_ROLES = ['main', 'rateLimit', 'sessions', 'cache'] as const;
-export type RedisRole = (typeof REDIS_ROLES)[number];
-
-/** Commands are the same on one server and on a cluster, as long as the keys of one command share a slot. */
-export type RedisClient = Redis | Cluster;
+import { RedisTraffic } from './redis-traffic.js';
+import { RunIds } from './run-ids.js';
 
 /** Blocking readers wait this much longer than they asked the server to block. */
 const BLOCKING_GRACE_MS = 1000;
-const RUN_ID_RETRY_MS = 200;
 /** A subscriber is nobody's request: a pause of the server shorter than this does not break it off. */
 const SUBSCRIBER_TIMEOUT_MS = 1000;
 
+/** What the roles with one URL share. */
+interface Store {
+  /** The first of its roles, under which it is counted. */
+  readonly role: RedisRole;
+  readonly target: RedisTarget;
+  readonly client: RedisClient;
+  readonly subscriber: RedisSubscriber;
+}
+
 /**
- * The connections to Redis, one client per role; roles with the same URL share one.
+ * The connections to Redis, one client per role; roles with the same URL share one. A role is a single
+ * server, a master that sentinels watch over, or a cluster, as its URL says; users need not know which,
+ * as long as the keys of one command or script share a hash tag.
  *
  * Every command settles within REDIS_COMMAND_TIMEOUT_MS: there is no offline queue, no retry of a
  * command and no resend of one whose reply was lost, because a caller that was told "failed" must not
- * find its command executed later by us. A hung server costs each caller one deadline. Reconnection
- * goes on in the background, at most every second, with jitter.
+ * find its command executed later by us. A hung server costs each caller one deadline, and none once
+ * the connection is given up after a second of silence. Reconnection goes on in the background, at most
+ * every second, with jitter. Failures are told apart by `isRedisUnavailable`. ADR 0010.
  */
 @Injectable()
 export class RedisService implements OnApplicationShutdown {
-  private readonly clients = new Map<string, Redis>();
-  private readonly blocking = new Set<Redis>();
-  private readonly subscribers = new Map<string, RedisSubscriber>();
-  private readonly runIds = new Map<Redis, string>();
-  private readonly gaps: ReturnType<typeof Metrics.prototype.counter<'role'>>;
+  private readonly stores = new Map<string, Store>();
+  private readonly traffic = new Map<RedisRole, RedisTraffic>();
+  private readonly blocking = new Set<RedisClient>();
+  private readonly runIds = new RunIds();
 
   constructor(
     private readonly config: AppConfig,
     private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    this.gaps = metrics.counter({
-      name: 'redis_subscription_interruptions_total',
-      help: 'Times that a standing subscription connection was lost',
-      labelNames: ['role'],
-    });
-    metrics.gauge({
-      name: 'redis_subscribed_channels',
-      help: 'Channels on which the subscriber connection of the role listens',
-      labelNames: ['role'],
-      collect: (gauge) => {
-        for (const role of REDIS_ROLES)
-          gauge.set({ role }, this.subscribers.get(this.urlOf(role))?.channelCount ?? 0);
-      },
-    });
     // A connection that is only made when it is needed is not ready when it is needed.
-    for (const role of REDIS_ROLES) this.client(role);
-    metrics.gauge({
-      name: 'redis_connected',
-      help: '1 while the connection of the role is ready for commands',
-      labelNames: ['role'],
-      collect: (gauge) => {
-        for (const role of REDIS_ROLES) gauge.set({ role }, this.isReady(role) ? 1 : 0);
-      },
+    for (const role of REDIS_ROLES) {
+      const url = this.urlOf(role);
+      if (!this.stores.has(url)) this.stores.set(url, this.openStore(url, role));
+    }
+    registerRedisMetrics(metrics, {
+      isReady: (role) => this.isReady(role),
+      channelCount: (role) => this.storeOf(role).subscriber.channelCount,
+      traffic: this.traffic,
     });
   }
 
   client(role: RedisRole): RedisClient {
-    return this.clientOf(role);
+    return this.storeOf(role).client;
   }
 
-  private clientOf(role: RedisRole): Redis {
-    const url = this.urlOf(role);
-    let client = this.clients.get(url);
-    if (client === undefined) {
-      client = this.connect(url, role, this.config.env.REDIS_COMMAND_TIMEOUT_MS);
-      this.clients.set(url, client);
-    }
-    return client;
+  /** The roles that share one server or cluster, by server. */
+  sharing(): RedisRole[][] {
+    return [...this.stores.values()].map((store) =>
+      REDIS_ROLES.filter((role) => this.storeOf(role) === store),
+    );
   }
 
+  /** False while a command would fail without being sent. */
   isReady(role: RedisRole): boolean {
-    return this.clients.get(this.urlOf(role))?.status === 'ready';
+    return this.storeOf(role).client.status === 'ready';
   }
 
   /**
    * The run id of the server process behind the present connection of the role; null while there is
-   * none. A restarted server, or another one after a failover, has another run id.
+   * none. A restarted server, or another one after a failover, has another run id. In a cluster that of
+   * the master which is taken to serve the slot of the key; who trusts a reply because of it compares
+   * again behind the reply, since the command may have been redirected.
    */
-  runIdOf(role: RedisRole): string | null {
-    const client = this.clientOf(role);
-    return client.status === 'ready' ? (this.runIds.get(client) ?? null) : null;
+  runIdOf(role: RedisRole, key: string): string | null {
+    return this.runIds.of(this.client(role), key);
   }
 
   /** A connection of its own for a reader that blocks up to `blockMs`; ends with the service. */
   blockingClient(role: RedisRole, blockMs: number): RedisClient {
-    const client = this.connect(this.urlOf(role), role, blockMs + BLOCKING_GRACE_MS);
+    const client = openClient(this.storeOf(role).target, {
+      name: `caudal-${role}-blocking`,
+      deadlineMs: blockMs + BLOCKING_GRACE_MS,
+    });
+    // The client of the role says what there is to say.
+    client.on('error', () => undefined);
+    client.once('end', () => this.blocking.delete(client));
     this.blocking.add(client);
     return client;
   }
@@ -104,13 +103,7 @@ export class RedisService implements OnApplicationShutdown {
    * reconnects by itself for as long as the service lives. @see SubscriptionHandlers
    */
   subscribe(role: RedisRole, channel: string, handlers: SubscriptionHandlers): Subscription {
-    const url = this.urlOf(role);
-    let subscriber = this.subscribers.get(url);
-    if (subscriber === undefined) {
-      subscriber = this.makeSubscriber(url, role);
-      this.subscribers.set(url, subscriber);
-    }
-    return subscriber.subscribe(channel, handlers);
+    return this.storeOf(role).subscriber.subscribe(channel, handlers);
   }
 
   /** Round trip in milliseconds. @throws when the server does not answer within the deadline. */
@@ -121,8 +114,17 @@ export class RedisService implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    for (const subscriber of this.subscribers.values()) subscriber.close();
-    for (const client of [...this.clients.values(), ...this.blocking]) client.disconnect();
+    for (const { client, subscriber } of this.stores.values()) {
+      subscriber.close();
+      client.disconnect();
+    }
+    for (const client of this.blocking) client.disconnect();
+  }
+
+  private storeOf(role: RedisRole): Store {
+    const store = this.stores.get(this.urlOf(role));
+    if (store === undefined) throw new Error(`no Redis for the role ${role}`);
+    return store;
   }
 
   private urlOf(role: RedisRole): string {
@@ -139,26 +141,43 @@ export class RedisService implements OnApplicationShutdown {
     }
   }
 
-  private makeSubscriber(url: string, role: RedisRole): RedisSubscriber {
+  private openStore(url: string, role: RedisRole): Store {
+    const target = parseRedisUrl(url);
+    const traffic = new RedisTraffic();
+    this.traffic.set(role, traffic);
+    const deadlineMs = this.config.env.REDIS_COMMAND_TIMEOUT_MS;
+    const client = openClient(target, { name: `caudal-${role}`, deadlineMs, traffic });
+    this.runIds.follow(client);
+    this.report(client, role, traffic);
+    return { role, target, client, subscriber: this.makeSubscriber(role, target, client, traffic) };
+  }
+
+  private makeSubscriber(
+    role: RedisRole,
+    target: RedisTarget,
+    client: RedisClient,
+    traffic: RedisTraffic,
+  ): RedisSubscriber {
+    const options = { name: `caudal-${role}-subscriber`, deadlineMs: SUBSCRIBER_TIMEOUT_MS };
     return new RedisSubscriber({
-      open: () =>
-        new DeadlineRedis(
-          url,
-          {
-            connectTimeout: 1000,
-            enableOfflineQueue: false,
-            autoResubscribe: false,
-            maxRetriesPerRequest: 0,
-            connectionName: `caudal-${role}-subscriber`,
-            retryStrategy: () => null,
-          },
-          SUBSCRIBER_TIMEOUT_MS,
-        ),
+      open: () => {
+        const nodes = client instanceof Cluster ? client.nodes('all') : [];
+        return openSubscription(
+          target,
+          options,
+          nodes.flatMap(({ options: { host, port } }) =>
+            host === undefined || port === undefined ? [] : [{ host, port }],
+          ),
+        );
+      },
       check: async (connection) => {
-        await connection.ping();
+        if (target.mode !== 'cluster') await connection.ping();
+        // A node that is cut off from the others hears nothing, and answers all the same.
+        else if (!(await connection.cluster('INFO')).includes('cluster_state:ok'))
+          throw new Error('the node is cut off from its cluster');
       },
       onInterruption: () => {
-        this.gaps.inc({ role });
+        traffic.interruptions += 1;
         this.logger.warn({ role }, 'a Redis subscription was interrupted');
       },
       onHandlerError: (error, channel) => {
@@ -167,43 +186,17 @@ export class RedisService implements OnApplicationShutdown {
     });
   }
 
-  private connect(url: string, role: RedisRole, commandTimeoutMs: number): Redis {
-    const options: DeadlineRedisOptions = {
-      connectTimeout: 1000,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      enableReadyCheck: true,
-      connectionName: `caudal-${role}`,
-      retryStrategy: (attempt) => Math.min(1000, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2),
-      // A replica that was the master answers READONLY until the client reconnects to the new one.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    };
-    const client = new DeadlineRedis(url, options, commandTimeoutMs);
-    let down = false;
+  private report(client: RedisClient, role: RedisRole, traffic: RedisTraffic): void {
+    let [wasReady, isDown] = [false, false];
     client.on('error', (error: Error) => {
-      if (!down)
+      if (!isDown)
         this.logger.warn({ role, reason: error.message }, 'Redis is not reachable; running degraded');
-      down = true;
+      isDown = true;
     });
-    client.on('close', () => this.runIds.delete(client));
     client.on('ready', () => {
-      void this.learnRunId(client);
-      if (down) this.logger.info({ role }, 'Redis is reachable again');
-      down = false;
+      if (isDown) this.logger.info({ role }, 'Redis is reachable again');
+      if (wasReady) traffic.reconnects += 1;
+      [wasReady, isDown] = [true, false];
     });
-    return client;
-  }
-
-  private async learnRunId(client: Redis): Promise<void> {
-    try {
-      const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1];
-      if (runId !== undefined && client.status === 'ready') this.runIds.set(client, runId);
-    } catch {
-      // The connection is gone, and the next one is asked when it is ready, or the server is slow.
-      setTimeout(() => {
-        if (client.status === 'ready') void this.learnRunId(client);
-      }, RUN_ID_RETRY_MS).unref();
-    }
   }
 }

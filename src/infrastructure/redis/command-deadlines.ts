@@ -1,0 +1,130 @@
+import type { Command } from 'ioredis';
+import type { RedisTraffic } from './redis-traffic.js';
+
+interface Batch {
+  readonly startMs: number;
+  /** Null once all are settled. */
+  commands: Command[] | null;
+}
+
+/** A connection on which nothing at all was answered for so long is given up and made anew. */
+const SILENCE_MS = 1000;
+const COMPACT_AT = 1024;
+
+export const timedOut = (): Error => new Error('Command timed out');
+
+/**
+ * The deadlines of the commands of one connection, and what they took.
+ *
+ * Commands that are sent in one turn share a batch, which costs one entry and one listener however many
+ * they are: a connection answers in order, so the last one's reply is behind those of the others. One
+ * timer, set for the oldest batch, serves all; it is not touched when a command settles.
+ *
+ * The library's own `commandTimeout` fails commands whose reply already waits in the socket when the
+ * event loop was late, because timers run before sockets are read. Here a deadline that has passed lets
+ * the loop read once more before it counts: only a silent server misses it.
+ */
+export class CommandDeadlines {
+  private readonly queue: Batch[] = [];
+  private head = 0;
+  private sending: Batch | null = null;
+  private isArmed = false;
+  private silentSinceMs: number | null = null;
+
+  constructor(
+    private readonly deadlineMs: number,
+    private readonly traffic: RedisTraffic,
+    private readonly onSilence: () => void,
+  ) {}
+
+  /** To be called for every command when it is sent. */
+  watch(command: Command): void {
+    this.traffic.pending += 1;
+    if (this.sending?.commands) {
+      this.sending.commands.push(command);
+      return;
+    }
+    const batch: Batch = { startMs: performance.now(), commands: [command] };
+    this.sending = batch;
+    this.queue.push(batch);
+    if (!this.isArmed) this.arm(this.deadlineMs);
+    queueMicrotask(() => {
+      this.sending = null;
+      this.follow(batch);
+    });
+  }
+
+  /** Waits for the last command that is not settled. */
+  private follow(batch: Batch): void {
+    const { commands } = batch;
+    if (commands === null) return;
+    const last = commands.findLast((command) => !command.isSettled) ?? commands[commands.length - 1];
+    const onSettled = () => {
+      this.finish(batch);
+    };
+    last?.promise.then(onSettled, onSettled);
+  }
+
+  private finish(batch: Batch): void {
+    const { commands } = batch;
+    if (commands === null) return;
+    // One that could not be sent is settled before those in front of it.
+    for (const command of commands)
+      if (!command.isSettled) {
+        this.follow(batch);
+        return;
+      }
+    batch.commands = null;
+    this.silentSinceMs = null;
+    this.traffic.pending -= commands.length;
+    this.traffic.observe(performance.now() - batch.startMs, commands.length);
+  }
+
+  private arm(ms: number): void {
+    this.isArmed = true;
+    setTimeout(() => {
+      this.isArmed = false;
+      const oldest = this.oldest();
+      if (oldest === undefined) return;
+      const leftMs = oldest.startMs + this.deadlineMs - performance.now();
+      if (leftMs > 0) this.arm(Math.ceil(leftMs));
+      else
+        setImmediate(() => {
+          this.expire();
+        });
+    }, ms);
+  }
+
+  private expire(): void {
+    const nowMs = performance.now();
+    for (let batch = this.oldest(); batch !== undefined; batch = this.oldest()) {
+      const { startMs, commands } = batch;
+      if (startMs + this.deadlineMs > nowMs) {
+        if (!this.isArmed) this.arm(Math.ceil(startMs + this.deadlineMs - nowMs));
+        break;
+      }
+      batch.commands = null;
+      this.silentSinceMs ??= startMs;
+      const late = commands?.filter((command) => !command.isSettled) ?? [];
+      this.traffic.pending -= commands?.length ?? 0;
+      this.traffic.timeouts += late.length;
+      this.traffic.observe(nowMs - startMs, commands?.length ?? 0);
+      const error = timedOut();
+      for (const command of late) command.reject(error);
+    }
+    if (this.silentSinceMs !== null && nowMs - this.silentSinceMs >= SILENCE_MS) {
+      this.silentSinceMs = null;
+      this.onSilence();
+    }
+  }
+
+  /** The oldest batch that is not settled. */
+  private oldest(): Batch | undefined {
+    while (this.queue[this.head]?.commands === null) this.head += 1;
+    if (this.head >= COMPACT_AT || this.head === this.queue.length) {
+      this.queue.splice(0, this.head);
+      this.head = 0;
+    }
+    return this.queue[this.head];
+  }
+}
