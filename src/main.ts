@@ -6,7 +6,7 @@ import { listenToStopSignals } from './bootstrap/stop-signals.js';
 import { waitForDatabase } from './bootstrap/wait-for-database.js';
 import { Clock } from './common/clock.js';
 import { ConfigurationError, loadConfig } from './config/index.js';
-import { ProcessState } from './core/health/index.js';
+import { HealthAnswers, ProcessState } from './core/health/index.js';
 import { OptimizedPrismaService } from './infrastructure/database/prisma/index.js';
 import { createLogger } from './infrastructure/logging/index.js';
 import { Metrics } from './infrastructure/metrics/index.js';
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   const state = app.get(ProcessState);
   const metrics = app.get(Metrics);
   metrics.collectProcessMetrics();
-  const management = createManagementServer(metrics, state);
+  const management = createManagementServer(metrics, app.get(HealthAnswers));
   const fastify = app.getHttpAdapter().getInstance();
 
   let inFlight = 0;

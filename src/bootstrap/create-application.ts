@@ -84,7 +84,7 @@ export async function createApplication(
     problems,
   });
   app.setGlobalPrefix(API_PREFIX, {
-    exclude: ['health', 'health/live', 'health/ready', '.well-known/jwks.json'],
+    exclude: ['health', 'health/live', 'health/ready', 'health/startup', '.well-known/jwks.json'],
   });
   app.useGlobalPipes(new BodyValidationPipe());
   app.useGlobalFilters(problems);

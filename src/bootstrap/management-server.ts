@@ -1,13 +1,16 @@
 import { createServer, type Server } from 'node:http';
-import type { ProcessState } from '../core/health/index.js';
+import type { HealthAnswers, ProbeAnswer } from '../core/health/index.js';
 import type { Metrics } from '../infrastructure/metrics/index.js';
 
 /** /metrics and the probes on a port of their own, which no ingress exposes and no limit sheds. */
-export function createManagementServer(metrics: Metrics, state: ProcessState): Server {
+export function createManagementServer(metrics: Metrics, answers: HealthAnswers): Server {
   return createServer((request, response) => {
     const send = (status: number, type: string, body: string) => {
       response.writeHead(status, { 'Content-Type': type });
       response.end(body);
+    };
+    const answer = ({ status, body }: ProbeAnswer) => {
+      send(status, 'application/json', body);
     };
     switch (request.url) {
       case '/metrics':
@@ -20,15 +23,20 @@ export function createManagementServer(metrics: Metrics, state: ProcessState): S
           },
         );
         return;
+      case '/health':
+        void Promise.resolve(answers.summary()).then(answer);
+        return;
       case '/health/live':
-        send(200, 'application/json', '{"status":"live"}');
+        answer(answers.live());
         return;
       case '/health/ready':
-        send(
-          state.phase === 'ready' ? 200 : 503,
-          'application/json',
-          JSON.stringify({ status: state.phase }),
-        );
+        answer(answers.ready());
+        return;
+      case '/health/startup':
+        answer(answers.startup());
+        return;
+      case '/health/process':
+        answer(answers.process());
         return;
       default:
         send(404, 'text/plain', 'not found\n');

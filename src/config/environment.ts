@@ -99,6 +99,19 @@ export const ENVIRONMENT = {
     600_000,
   )({ default: 30_000, desc: 'How long the start waits for PostgreSQL.' }),
 
+  HEALTH_CHECK_DEADLINE_MS: int(
+    20,
+    10_000,
+  )({ default: 500, desc: 'Longest time for one dependency to answer a health check.' }),
+  HEALTH_FAILURES_TO_DOWN: int(
+    1,
+    20,
+  )({ default: 2, desc: 'Failed checks in a row, a second apart, after which a dependency counts as down.' }),
+  HEALTH_SUCCESSES_TO_UP: int(
+    1,
+    20,
+  )({ default: 2, desc: 'Good checks in a row after which it counts as up again.' }),
+
   DATABASE_URL: postgresUrl({ desc: 'The writer: primary, or the read-write entry of PgBouncer.' }),
   DATABASE_REPLICA_URLS: list({
     default: [],

@@ -8,7 +8,7 @@ import { startTestServices, type TestServices } from '../support/services/index.
 
 const SHOP_ORIGIN = 'https://shop.example';
 const LIMIT = 5;
-const HEALTH = ['/health', '/health/live', '/health/ready'];
+const HEALTH = ['/health', '/health/live', '/health/ready', '/health/startup'];
 
 describe('the outside of the API', () => {
   let services: TestServices;

@@ -28,10 +28,6 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const reply = http.getResponse<FastifyReply>();
     if (reply.sent) return;
-    if (isTerminusReport(error)) {
-      void reply.status(error.getStatus()).send(error.getResponse());
-      return;
-    }
     this.answer(error, http.getRequest<FastifyRequest>(), reply);
   }
 
@@ -84,10 +80,4 @@ function statusOf(error: unknown): number | null {
     return error.statusCode;
   }
   return null;
-}
-
-function isTerminusReport(error: unknown): error is HttpException {
-  if (!(error instanceof HttpException)) return false;
-  const response = error.getResponse();
-  return typeof response === 'object' && 'details' in response && 'status' in response;
 }

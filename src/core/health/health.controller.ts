@@ -1,39 +1,80 @@
-import { Controller, Get, HttpCode, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { HealthCheck, type HealthCheckResult } from '@nestjs/terminus';
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { SkipThrottle } from '@nestjs/throttler';
 import type { FastifyReply } from 'fastify';
-import { Anonymous } from '../access-control/index.js';
-import { OptimizedHealthService } from './optimized-health.service.js';
+import {
+  Anonymous,
+  hasPermission,
+  OptionallyAuthenticated,
+  OptionalPrincipal,
+  type Principal,
+} from '../access-control/index.js';
+import { HealthAnswers, type ProbeAnswer } from './health-answers.js';
+
+const UNAVAILABLE = { status: 503, description: 'not, or not any more' };
 
 @ApiTags('health')
 @Anonymous()
 @SkipThrottle()
 @Controller('health')
 export class HealthController {
-  constructor(private readonly health: OptimizedHealthService) {}
+  constructor(private readonly answers: HealthAnswers) {}
 
   @Get()
-  @HealthCheck()
-  @ApiOperation({ summary: 'The dependencies as this process sees them; at most a second old' })
-  dependencies(): Promise<HealthCheckResult> {
-    return this.health.dependencies();
+  @OptionallyAuthenticated()
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary:
+      'The dependencies as this process sees them, with the age of the report; details for whoever may `read:health`',
+  })
+  @ApiResponse({ status: 200, description: 'every request is answered, if `degraded` worse than usual' })
+  @ApiResponse({ status: 503, description: 'some requests are answered 503, or the process drains' })
+  dependencies(
+    @OptionalPrincipal() principal: Principal | null,
+    @Res() reply: FastifyReply,
+  ): void | Promise<void> {
+    const answer =
+      principal !== null && hasPermission(principal, 'read:health')
+        ? this.answers.details()
+        : this.answers.summary();
+    if (answer instanceof Promise)
+      return answer.then((made) => {
+        send(reply, made);
+      });
+    send(reply, answer);
+    return undefined;
   }
 
   @Get('live')
-  @HttpCode(200)
   @ApiOperation({ summary: '200 while the process turns its event loop; asks no dependency' })
-  live(): { status: 'live' } {
-    return { status: 'live' };
+  @ApiResponse({ status: 200 })
+  live(@Res() reply: FastifyReply): void {
+    send(reply, this.answers.live());
   }
 
   @Get('ready')
   @ApiOperation({
     summary: '200 when the process wants traffic; 503 before its start is over and while it drains',
   })
-  ready(@Res({ passthrough: true }) reply: FastifyReply): { status: string } {
-    const { phase } = this.health;
-    reply.status(phase === 'ready' ? 200 : 503);
-    return { status: phase };
+  @ApiResponse({ status: 200 })
+  @ApiResponse(UNAVAILABLE)
+  ready(@Res() reply: FastifyReply): void {
+    send(reply, this.answers.ready());
   }
+
+  @Get('startup')
+  @ApiOperation({ summary: '503 until the start is over, 200 from then on' })
+  @ApiResponse({ status: 200 })
+  @ApiResponse({ status: 503, description: 'not yet' })
+  startup(@Res() reply: FastifyReply): void {
+    send(reply, this.answers.startup());
+  }
+}
+
+function send(reply: FastifyReply, { status, body }: ProbeAnswer): void {
+  void reply
+    .status(status)
+    .header('Content-Type', 'application/json; charset=utf-8')
+    .header('Cache-Control', 'no-store')
+    .send(body);
 }

@@ -20,6 +20,7 @@ const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'read:orders',
     'write:orders',
     'read:users',
+    'read:health',
   ],
   superadmin: ['*'],
 };
