@@ -42,6 +42,8 @@ const SETTLE_WITHIN_MS = 60_000;
  * @property {{ token: string }[]} buyers
  * @property {() => Promise<void>} settle waits until Caudal has relayed all its events, so that one
  *   side's aftermath is not the other side's load
+ * @property {(env: Record<string, string>) => Promise<import('./pinned-server.mjs').PinnedServer>} startAnother
+ *   one more process on the same services and the same core, with other settings; ended by its caller
  * @property {() => Promise<void>} stop
  */
 
@@ -117,6 +119,22 @@ export async function openBenchShop(cores, { say, profileDirectory }) {
     administration: new SaleAdministration(shopClient, admin.token),
     buyers,
     settle: () => waitForRelay(database),
+    async startAnother(settings) {
+      const otherPort = await findFreePort();
+      return startPinnedServer({
+        script: join(PROJECT, 'dist', 'main.js'),
+        port: otherPort,
+        readyPath: '/health/ready',
+        env: {
+          ...env,
+          PORT: String(otherPort),
+          MANAGEMENT_PORT: String(await findFreePort()),
+          ...settings,
+        },
+        logFile: join(directory, `caudal-${String(otherPort)}.log`),
+        cores,
+      });
+    },
     async stop() {
       shopClient.close();
       await database.end();

@@ -21,6 +21,21 @@ export function createReads(path) {
 
 /**
  * @param {{ token: string }[]} buyers
+ * @returns {() => Buffer} the next buyer's look into the cart
+ */
+export function createCartViews(buyers) {
+  return takeTurns(
+    buyers.map(({ token }, buyer) =>
+      Buffer.from(
+        `GET /api/v1/cart HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n` +
+          `X-Forwarded-For: ${buyerAddress(buyer)}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+      ),
+    ),
+  );
+}
+
+/**
+ * @param {{ token: string }[]} buyers
  * @param {string} variantId
  * @returns {() => Buffer} the next buyer's order of one unit
  */

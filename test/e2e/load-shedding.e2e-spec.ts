@@ -15,6 +15,7 @@ describe('an overloaded process', () => {
   let shop: Shop;
   let buyer: Buyer;
   let variantId: string;
+  let application: AppUnderTest;
   const sockets: Socket[] = [];
 
   beforeAll(async () => {
@@ -22,13 +23,16 @@ describe('an overloaded process', () => {
     shop = new Shop(services.databaseUrl);
     buyer = await shop.createBuyer();
     variantId = await shop.createVariant(100);
+    application = await start();
   });
 
-  afterEach(() => {
-    for (const socket of sockets.splice(0)) socket.destroy();
+  afterEach(async () => {
+    hangUp();
+    await waitFor('the requests to be forgotten', async () => (await countOpen()) === 0);
   });
 
   afterAll(async () => {
+    await application.close();
     await shop.close();
     await services.close();
   });
@@ -39,15 +43,25 @@ describe('an overloaded process', () => {
       env: { LOAD_SHEDDING_LIMIT_MIN: String(LIMIT), LOAD_SHEDDING_LIMIT_MAX: String(LIMIT), ...env },
     });
 
+  const metricsText = () => application.app.get(Metrics).registry.metrics();
+  const countOpen = async (): Promise<number> =>
+    [...(await metricsText()).matchAll(/^load_shedding_requests_open\{.*\} (\d+)$/gm)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+  const hangUp = (): void => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  };
+
   /** Reads the answer to its end: one that is left unread holds its connection. */
-  const ask = async ({ url }: AppUnderTest, path: string, method = 'GET') => {
+  const ask = async (path: string, method = 'GET', { url } = application) => {
     const answer = await fetch(url + path, { method });
     const body = (await answer.json()) as Record<string, unknown>;
     return { status: answer.status, headers: answer.headers, body };
   };
 
   /** Requests that fill the limit, because their bodies do not arrive. */
-  const holdOpen = (application: AppUnderTest, path: string): Promise<void> => {
+  const holdOpen = (path: string): Promise<void> => {
     for (let i = 0; i < LIMIT; i += 1) {
       const socket = connect(Number(new URL(application.url).port), '127.0.0.1');
       sockets.push(socket);
@@ -56,95 +70,76 @@ describe('an overloaded process', () => {
         `POST ${path} HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n`,
       );
     }
-    return waitFor('the limit to be reached', async () => {
-      const text = await application.app.get(Metrics).registry.metrics();
-      const open = [...text.matchAll(/^load_shedding_requests_open\{.*\} (\d+)$/gm)];
-      return open.reduce((sum, [, count]) => sum + Number(count), 0) >= LIMIT;
-    });
+    return waitFor('the limit to be reached', async () => (await countOpen()) >= LIMIT);
   };
 
   it('turns browsing away, while orders and payments go through and probes are answered', async () => {
-    const application = await start();
-    try {
-      await holdOpen(application, '/api/v1/cart/lines');
-      const api = new ApiClient(application.url);
+    await holdOpen('/api/v1/cart/lines');
+    const api = new ApiClient(application.url);
 
-      const browsing = await ask(application, '/api/v1/products');
-      expect(browsing.status).toBe(503);
-      expect(browsing.headers.get('content-type')).toContain('application/problem+json');
-      expect(Number(browsing.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-      expect(browsing.body).toMatchObject({ code: 'OVERLOADED', status: 503 });
+    const browsing = await ask('/api/v1/products');
+    expect(browsing.status).toBe(503);
+    expect(browsing.headers.get('content-type')).toContain('application/problem+json');
+    expect(Number(browsing.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(browsing.body).toMatchObject({ code: 'OVERLOADED', status: 503 });
 
-      const key = crypto.randomUUID();
-      const placed = await api.post('/api/v1/orders', {
-        token: buyer.token,
-        key,
-        body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
-      });
-      expect(placed.status).toBe(201);
-      const paid = await api.post(`/api/v1/orders/${String(placed.body['id'])}/payments`, {
-        token: buyer.token,
-        key: crypto.randomUUID(),
-        body: { provider: 'test', token: 'tok_success' },
-      });
-      expect(paid.status).toBe(201);
+    const key = crypto.randomUUID();
+    const placed = await api.post('/api/v1/orders', {
+      token: buyer.token,
+      key,
+      body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
+    });
+    expect(placed.status).toBe(201);
+    const paid = await api.post(`/api/v1/orders/${String(placed.body['id'])}/payments`, {
+      token: buyer.token,
+      key: crypto.randomUUID(),
+      body: { provider: 'test', token: 'tok_success' },
+    });
+    expect(paid.status).toBe(201);
 
-      for (const path of ['/health', '/health/live', '/health/ready'])
-        expect((await ask(application, path)).status).toBe(200);
+    for (const path of ['/health', '/health/live', '/health/ready'])
+      expect((await ask(path)).status).toBe(200);
 
-      const metrics = await application.app.get(Metrics).registry.metrics();
-      expect(metrics).toContain(
-        'load_shedding_requests_shed_total{priority="ordinary",reason="concurrency"} 1',
-      );
-      expect(metrics).toContain(
-        'load_shedding_requests_shed_total{priority="critical",reason="concurrency"} 0',
-      );
-      expect(metrics).toContain('http_requests_total{method="GET",route="/api/v1/products",status="503"} 1');
-    } finally {
-      await application.close();
-    }
+    const metrics = await metricsText();
+    expect(metrics).toContain(
+      'load_shedding_requests_shed_total{priority="ordinary",reason="concurrency"} 1',
+    );
+    expect(metrics).toContain(
+      'load_shedding_requests_shed_total{priority="critical",reason="concurrency"} 0',
+    );
+    expect(metrics).toContain('http_requests_total{method="GET",route="/api/v1/products",status="503"} 1');
   });
 
   it('takes everybody back when the requests have ended, whatever their end', async () => {
-    const application = await start();
-    try {
-      await holdOpen(application, '/api/v1/cart/lines');
-      const browse = async () => (await ask(application, '/api/v1/products')).status;
-      expect(await browse()).toBe(503);
-      for (const socket of sockets.splice(0)) socket.destroy();
-      await waitFor('browsing to be answered', async () => (await browse()) === 200);
-      for (let i = 0; i < 3 * LIMIT; i += 1) expect(await browse()).toBe(200);
-    } finally {
-      await application.close();
-    }
+    await holdOpen('/api/v1/cart/lines');
+    const browse = async () => (await ask('/api/v1/products')).status;
+    expect(await browse()).toBe(503);
+    hangUp();
+    await waitFor('browsing to be answered', async () => (await browse()) === 200);
+    for (let i = 0; i < 3 * LIMIT; i += 1) expect(await browse()).toBe(200);
   });
 
   it('bounds even the critical requests', async () => {
-    const application = await start();
-    try {
-      await holdOpen(application, '/api/v1/orders');
-      const answer = await ask(application, '/api/v1/orders', 'POST');
-      expect(answer.status).toBe(503);
-      expect(answer.body).toMatchObject({ code: 'OVERLOADED' });
-      expect((await ask(application, '/health/live')).status).toBe(200);
-    } finally {
-      await application.close();
-    }
+    await holdOpen('/api/v1/orders');
+    const answer = await ask('/api/v1/orders', 'POST');
+    expect(answer.status).toBe(503);
+    expect(answer.body).toMatchObject({ code: 'OVERLOADED' });
+    expect((await ask('/health/live')).status).toBe(200);
   });
 
   it('without the feature turns nobody away', async () => {
-    const application = await start({ FEATURE_LOAD_SHEDDING: 'false' });
+    const other = await start({ FEATURE_LOAD_SHEDDING: 'false' });
     try {
-      expect(() => application.app.get(LoadShedding)).toThrow();
+      expect(() => other.app.get(LoadShedding)).toThrow();
       const answers = await Promise.all(
-        Array.from({ length: 10 * LIMIT }, () => ask(application, '/api/v1/products')),
+        Array.from({ length: 10 * LIMIT }, () => ask('/api/v1/products', 'GET', other)),
       );
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-      const metrics = await application.app.get(Metrics).registry.metrics();
+      const metrics = await other.app.get(Metrics).registry.metrics();
       expect(metrics).not.toContain('load_shedding_');
       expect(metrics).toContain('feature_enabled{feature="load_shedding"} 0');
     } finally {
-      await application.close();
+      await other.close();
     }
   });
 });

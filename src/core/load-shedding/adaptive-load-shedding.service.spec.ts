@@ -66,7 +66,7 @@ describe('load shedding', () => {
   it('admits everything again, ordinary requests last, some seconds after the overload', () => {
     const { spend, admitted } = open();
     spend(60, 40);
-    spend(0, 60);
+    spend(0, 20);
     expect(admitted('critical', 100)).toBe(100);
     expect(admitted('ordinary', 100)).toBe(0);
     spend(0, 100);

@@ -49,6 +49,13 @@ describe('the overload level', () => {
     expect(standing(2, 100)).toBe(0);
   });
 
+  it('gives back what matters most within a second', () => {
+    standing(500, 50);
+    expect(standing(2, 10)).toBeCloseTo(2);
+    expect(standing(2, 20)).toBeCloseTo(1);
+    expect(standing(2, 49)).toBeGreaterThan(0);
+  });
+
   it.each([1.2, 2, 3, 8])('settles without flapping at %d times the capacity', (load) => {
     // A loop that works off one second's work a second; what it cannot, makes the next turn late.
     const levels: number[] = [];

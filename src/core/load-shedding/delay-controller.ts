@@ -9,6 +9,11 @@ const SAMPLES_MIN = 2;
 const RISE = 0.05;
 const RISE_MAX = 0.25;
 const FALL = 0.02;
+/** Whoever pays is taken back first, and sooner: nothing of that level is worth probing slowly for. */
+const FALL_ABOVE = [
+  { level: 2, fall: 0.1 },
+  { level: 1, fall: 0.05 },
+];
 
 /** One for each priority; what is beyond the last would change nothing. */
 const LEVEL_MAX = 3;
@@ -59,7 +64,8 @@ export class DelayController {
       const rise = Math.min(RISE_MAX, (RISE * this.standingMs) / this.targetMs);
       this.current = Math.min(LEVEL_MAX, this.current + rise);
     } else if (this.standingMs < this.targetMs / 2) {
-      this.current = Math.max(0, this.current - FALL);
+      const fall = FALL_ABOVE.find(({ level }) => this.current > level)?.fall ?? FALL;
+      this.current = Math.max(0, this.current - fall);
     }
   }
 }

@@ -1,0 +1,145 @@
+// What shedding is for, and what it costs. The generator is this process, the server another on a core of
+// its own; both servers of the comparison share services and core, and only one is loaded at a time.
+import { planCores, leaveServerCore } from '../../processor-cores.mjs';
+import { openBenchShop } from '../../bench-shop.mjs';
+import { createCartViews, createOrders, createReads } from '../../crowd-requests.mjs';
+import { generateLoad } from '../../load-generator.mjs';
+import { generateOpenLoad } from '../../open-load-generator.mjs';
+import { AdaptiveLoadShedding } from '../../../dist/core/load-shedding/adaptive-load-shedding.service.js';
+import { Metrics } from '../../../dist/infrastructure/metrics/index.js';
+
+const STOCK = 500_000_000;
+const CONNECTIONS = 1_024;
+/** Who has no answer after a second has gone elsewhere. */
+const PATIENCE_MS = 1_000;
+const ROUND_MS = 3_000;
+/** Shares of orders, cart views and cached reads. */
+const MIX = { orders: 0.1, carts: 0.2, reads: 0.7 };
+/** Multiples of the capacity; the best of them is the peak. */
+const LOADS = [1, 2, 3];
+
+const CALLS = 2_000_000;
+
+/** @type {import('../../bench-shop.mjs').BenchShop | null} */
+let shop = null;
+/** @type {import('../../pinned-server.mjs').PinnedServer | null} */
+let without = null;
+
+/** @type {import('../core-bench.mjs').Section} */
+export default {
+  async open() {
+    const cores = planCores();
+    leaveServerCore(cores);
+    shop = await openBenchShop(cores, {
+      say: (step) => {
+        console.error(`  ${step}`);
+      },
+      profileDirectory: null,
+    });
+    without = await shop.startAnother({ FEATURE_LOAD_SHEDDING: 'false' });
+    const { variantId } = await shop.administration.openSale({ runId: 'shedding', stock: STOCK });
+    const kinds = [
+      { share: MIX.orders, nextRequest: createOrders(shop.buyers, variantId) },
+      { share: MIX.carts, nextRequest: createCartViews(shop.buyers) },
+      { share: MIX.reads, nextRequest: createReads('/api/v1/products?limit=10') },
+    ];
+    const [on, off] = [shop.caudal.port, without.port];
+    /** @type {number | null} */
+    let capacity = null;
+    /** @type {Map<number, number>} */
+    const peaks = new Map();
+    /** @param {number} port */
+    const overloaded = async (port) => {
+      capacity ??= await measureCapacity(on, kinds);
+      const goodput = [];
+      for (const load of LOADS) goodput.push(await ordersPerSecond(port, load * capacity, kinds));
+      // Both sides are measured by the best that either has ever done.
+      peaks.set(port, Math.max(peaks.get(port) ?? 0, ...goodput));
+      return (goodput.at(-1) ?? 0) / Math.max(...peaks.values());
+    };
+    return [
+      {
+        id: 'L1',
+        what: 'orders answered in time at three times the capacity, share of their peak',
+        ours: () => overloaded(on),
+        peer: { name: 'shedding off', measure: () => overloaded(off) },
+        target: { is: 'value', at: 'least', bound: 0.9 },
+        rounds: 3,
+      },
+      {
+        id: 'L2',
+        what: 'entering and leaving while calm, ns per request',
+        ours: measureCalm,
+        target: { is: 'value', at: 'most', bound: 1000 },
+      },
+    ];
+  },
+  async close() {
+    await without?.stop();
+    await shop?.stop();
+  },
+};
+
+/**
+ * Answers a second of the mix with as many clients as keep the server busy and hardly wait.
+ *
+ * @param {number} port
+ * @param {readonly import('../../open-load-generator.mjs').Kind[]} kinds
+ */
+async function measureCapacity(port, kinds) {
+  let turn = 0;
+  const order = Array.from({ length: 10 }, (_, index) => (index < 1 ? 0 : index < 3 ? 1 : 2));
+  const nextRequest = () => kinds[order[turn++ % order.length] ?? 0]?.nextRequest() ?? Buffer.alloc(0);
+  const load = { port, connections: 48, nextRequest };
+  await generateLoad({ ...load, durationMs: ROUND_MS });
+  const { perSecond } = await generateLoad({ ...load, durationMs: ROUND_MS });
+  console.error(`  capacity of the mix: ${perSecond.toFixed(0)} a second`);
+  return perSecond;
+}
+
+/**
+ * @param {number} port
+ * @param {number} perSecond
+ * @param {readonly import('../../open-load-generator.mjs').Kind[]} kinds
+ */
+async function ordersPerSecond(port, perSecond, kinds) {
+  const results = await generateOpenLoad({
+    port,
+    connections: CONNECTIONS,
+    perSecond,
+    durationMs: ROUND_MS,
+    patienceMs: PATIENCE_MS,
+    kinds,
+  });
+  await shop?.settle();
+  const words = results.map(
+    ({ due, good, shed, late }) =>
+      `${String(good)}/${String(due)} (${String(shed)} shed, ${String(late)} late)`,
+  );
+  console.error(
+    `  ${perSecond.toFixed(0)}/s: orders ${words.join(', carts ').replace(/carts (?!.*carts)/, 'reads ')}`,
+  );
+  return (results[0]?.good ?? 0) / (ROUND_MS / 1000);
+}
+
+function measureCalm() {
+  const env = {
+    LOAD_SHEDDING_DELAY_TARGET_MS: 20,
+    LOAD_SHEDDING_LIMIT_MIN: 256,
+    LOAD_SHEDDING_LIMIT_MAX: 10_000,
+    LOAD_SHEDDING_IMPORTANT_SHARE_PERCENT: 30,
+    LOAD_SHEDDING_ORDINARY_SHARE_PERCENT: 10,
+  };
+  const clock = { monotonicMs: () => performance.now() };
+  const shedding = new AdaptiveLoadShedding({ env }, clock, {}, new Metrics());
+  const lane = shedding.lane('ordinary');
+  const startedAt = performance.now();
+  let admitted = 0;
+  for (let call = 0; call < CALLS; call += 1) {
+    if (lane.enter() !== null) continue;
+    admitted += 1;
+    lane.leave(0.05);
+  }
+  if (admitted !== CALLS) throw new Error('a calm process turned a request away');
+  return ((performance.now() - startedAt) * 1e6) / CALLS;
+}

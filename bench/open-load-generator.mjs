@@ -1,0 +1,147 @@
+// An open loop over keep-alive sockets: requests become due at a fixed rate, whether or not the answers to
+// the ones before are there, as those of a crowd do. Latency counts from the moment a request is due, so a
+// server that is slow cannot hide it by holding the load up.
+import { connect } from 'node:net';
+import { ResponseParser } from './response-parser.mjs';
+
+/** What is still under way when the round ends is given this long. */
+const GRACE_MS = 2_000;
+
+/**
+ * @typedef {object} Kind
+ * @property {number} share of all requests; the shares of a load sum to 1
+ * @property {() => Buffer} nextRequest
+ */
+
+/**
+ * @typedef {object} KindResult
+ * @property {number} due requests that became due
+ * @property {number} good answered below 300 within the patience
+ * @property {number} shed answered 503
+ * @property {number} late answered below 300, but later than that
+ * @property {number} other any other answer
+ */
+
+/**
+ * @typedef {object} Due
+ * @property {number} kind
+ * @property {number} dueAt
+ */
+
+/**
+ * @param {object} load
+ * @param {number} load.port on 127.0.0.1
+ * @param {number} load.connections
+ * @param {number} load.perSecond
+ * @param {number} load.durationMs
+ * @param {number} load.patienceMs who has waited this long without a connection gives up
+ * @param {readonly Kind[]} load.kinds
+ * @returns {Promise<KindResult[]>} one for each kind; what is in none of the counts was given up
+ */
+export async function generateOpenLoad({ port, connections, perSecond, durationMs, patienceMs, kinds }) {
+  const results = kinds.map(() => ({ due: 0, good: 0, shed: 0, late: 0, other: 0 }));
+  /** @type {import('node:net').Socket[]} */
+  const free = [];
+  let open = 0;
+  /** @param {Due} request */
+  const send = ({ kind, dueAt }) => {
+    const socket = free.pop();
+    const nextRequest = kinds[kind]?.nextRequest;
+    if (socket === undefined || nextRequest === undefined) throw new Error('no connection is free');
+    open += 1;
+    present.set(socket, { kind, dueAt });
+    socket.write(nextRequest());
+  };
+  /** @type {Map<import('node:net').Socket, Due>} */
+  const present = new Map();
+  const sockets = await Promise.all(
+    Array.from({ length: connections }, () =>
+      openSocket(port, (socket, status) => {
+        const request = present.get(socket);
+        const result = request === undefined ? undefined : results[request.kind];
+        if (request === undefined || result === undefined) return;
+        present.delete(socket);
+        open -= 1;
+        free.push(socket);
+        if (status === 503) result.shed += 1;
+        else if (status >= 300) result.other += 1;
+        else if (performance.now() - request.dueAt <= patienceMs) result.good += 1;
+        else result.late += 1;
+      }),
+    ),
+  );
+  free.push(...sockets);
+
+  const startedAt = performance.now();
+  const endsAt = startedAt + durationMs;
+  /** @type {Due[]} */
+  let waiting = [];
+  let made = 0;
+  const owed = kinds.map(() => 0);
+  await new Promise((resolve) => {
+    const turn = () => {
+      const now = performance.now();
+      const total = (Math.min(now, endsAt) - startedAt) * (perSecond / 1000);
+      for (; made < total; made += 1) {
+        const kind = pick(owed, kinds);
+        const result = results[kind];
+        if (result) result.due += 1;
+        waiting.push({ kind, dueAt: startedAt + (made * 1000) / perSecond });
+      }
+      let taken = 0;
+      for (const request of waiting) {
+        if (now - request.dueAt <= patienceMs) {
+          if (free.length === 0) break;
+          send(request);
+        }
+        taken += 1;
+      }
+      if (taken > 0) waiting = waiting.slice(taken);
+      if (now < endsAt || (open > 0 && now < endsAt + GRACE_MS)) setImmediate(turn);
+      else resolve(undefined);
+    };
+    turn();
+  });
+  for (const socket of sockets) socket.destroy();
+  return results;
+}
+
+/**
+ * The kind that is furthest behind its share: as even a mix as whole requests allow.
+ *
+ * @param {number[]} owed
+ * @param {readonly Kind[]} kinds
+ */
+function pick(owed, kinds) {
+  let most = 0;
+  for (const [kind, { share }] of kinds.entries()) {
+    owed[kind] = (owed[kind] ?? 0) + share;
+    if ((owed[kind] ?? 0) > (owed[most] ?? 0)) most = kind;
+  }
+  owed[most] = (owed[most] ?? 0) - 1;
+  return most;
+}
+
+/**
+ * @param {number} port
+ * @param {(socket: import('node:net').Socket, status: number) => void} onAnswer
+ * @returns {Promise<import('node:net').Socket>}
+ */
+function openSocket(port, onAnswer) {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const parser = new ResponseParser((status) => {
+      onAnswer(socket, status);
+    });
+    socket.on('data', (chunk) => {
+      parser.push(chunk);
+    });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      // A connection that is lost takes its request with it; that one is then in no count.
+      socket.on('error', () => socket.destroy());
+      resolve(socket);
+    });
+  });
+}
