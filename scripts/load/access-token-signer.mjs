@@ -28,7 +28,8 @@ export function createAccessTokenSigner(privateKeyPem) {
       aud: 'caudal-api',
       sub: userId,
       role,
-      sid: randomUUID(),
+      // No session stands behind it that the store could know: src/modules/auth/access-token-claims.ts.
+      sid: 'operator',
       jti: randomUUID(),
       iat: issuedAt,
       exp: issuedAt + lifetimeSeconds,

@@ -75,7 +75,7 @@ export const ERROR_CODES = {
   ACCESS_TOKEN_INVALID: define(
     401,
     'The access token is not valid',
-    'The token is malformed, forged or expired. Refresh it or log in.',
+    'The token is malformed, forged or expired, or its session was ended. Refresh it or log in.',
   ),
   CREDENTIALS_INVALID: define(401, 'The credentials are not valid', 'E-mail or password is wrong.'),
   REFRESH_TOKEN_INVALID: define(
@@ -94,6 +94,17 @@ export const ERROR_CODES = {
     'A route that acts on a cookie was called from a web origin that is not configured.',
   ),
   EMAIL_TAKEN: define(409, 'The e-mail address is taken', 'An account with this address exists. Log in.'),
+  SESSION_LIMIT_REACHED: define(
+    409,
+    'The account has too many sessions',
+    'The account has as many sessions as it may have, and new ones do not replace old ones here. End one on another device.',
+  ),
+  SESSION_NOT_FOUND: define(
+    404,
+    'There is no such session',
+    'The session does not exist (any more) or belongs to somebody else.',
+  ),
+  USER_NOT_FOUND: define(404, 'There is no such user', 'No account has this id.'),
   AUTH_BUSY: define(
     503,
     'Sign-in is busy',
@@ -210,7 +221,7 @@ export const ERROR_CODES = {
   SESSION_STORE_UNAVAILABLE: define(
     503,
     'The session store is unavailable',
-    'Sign-in and refresh are not possible at present. Retry after `Retry-After` seconds.',
+    'Sign-in, refresh and actions that must know the session to be alive are not possible at present. Retry after `Retry-After` seconds.',
   ),
   REQUEST_DEADLINE_EXCEEDED: define(
     503,

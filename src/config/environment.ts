@@ -3,6 +3,7 @@ import { bool, makeValidator, port, str } from 'envalid';
 export type Role = 'api' | 'worker' | 'all';
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 export type AccessLogPolicy = 'all' | 'writes' | 'errors';
+export type SessionLimitPolicy = 'evict' | 'reject';
 
 const int = (min: number, max: number) =>
   makeValidator<number>((input) => {
@@ -165,9 +166,44 @@ export const ENVIRONMENT = {
   }),
   ACCESS_TOKEN_TTL_SECONDS: int(30, 3600)({ default: 900, desc: 'Life of an access token.' }),
   REFRESH_TOKEN_TTL_SECONDS: int(
-    60,
+    1,
     7_776_000,
-  )({ default: 604_800, desc: 'Life of a refresh token and of its family since the last use.' }),
+  )({
+    default: 604_800,
+    desc: 'Idle timeout: life of a session and of its refresh token since the last use.',
+  }),
+  SESSION_ABSOLUTE_TTL_SECONDS: int(
+    1,
+    7_776_000,
+  )({
+    default: 2_592_000,
+    desc: 'Absolute timeout: life of a session however much it is used (30 days, NIST SP 800-63B).',
+  }),
+  SESSIONS_PER_USER_MAX: int(1, 50)({ default: 50, desc: 'Most sessions of one user.' }),
+  SESSION_LIMIT_POLICY: str<SessionLimitPolicy>({
+    choices: ['evict', 'reject'],
+    default: 'evict',
+    desc: 'One session more than that: ends the one that would end first, or is refused.',
+  }),
+  SESSION_TOUCH_INTERVAL_SECONDS: int(
+    1,
+    3600,
+  )({ default: 300, desc: 'Least pause between two notes that a session is in use.' }),
+  SESSION_REVOCATION_POLL_MS: int(
+    100,
+    60_000,
+  )({
+    default: 2000,
+    desc: 'Pause between two looks for ended sessions, which are pushed as well: the longest that a process misses one.',
+  }),
+  FEATURE_SESSION_REVOCATION: bool({
+    default: true,
+    desc: 'Access tokens of ended sessions are refused at once; off: they work until they expire.',
+  }),
+  FEATURE_SESSION_TOUCH: bool({
+    default: true,
+    desc: 'Requests note that their session is in use; off: only refreshes do.',
+  }),
   FIELD_ENCRYPTION_KEYS: str({
     default: '',
     desc: 'Keys for personal data: `id:base64(32 bytes)`, comma separated; the first encrypts, all decrypt.',

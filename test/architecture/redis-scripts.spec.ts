@@ -126,7 +126,12 @@ describe('the Redis keys', () => {
     ['admission-complete', [redisKeys.admissionEpoch(), redisKeys.admissionComplete()]],
     [
       'the session scripts',
-      [redisKeys.sessionFamily(A, 'one'), redisKeys.sessionFamily(A, 'two'), redisKeys.sessionIndex(A)],
+      [
+        redisKeys.sessionBook(A, 'one'),
+        redisKeys.sessionBook(A, 'two'),
+        redisKeys.sessionEnds(A),
+        redisKeys.sessionCensus(A),
+      ],
     ],
   ])('of %s lie in one slot of a cluster', (_scripts, keys) => {
     expect(new Set(keys.map(tagOf)).size).toBe(1);

@@ -81,7 +81,17 @@ describe('access tokens', () => {
     });
     expect(decoded.header).toEqual({ alg: 'RS256', typ: 'JWT', kid: jwk!['kid'] });
     const payload = decoded.payload as jwt.JwtPayload;
-    expect(Object.keys(payload).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'jti', 'role', 'sid', 'sub']);
+    expect(Object.keys(payload).sort()).toEqual([
+      'aud',
+      'auth_time',
+      'exp',
+      'iat',
+      'iss',
+      'jti',
+      'role',
+      'sid',
+      'sub',
+    ]);
     expect(payload).toMatchObject({ sub: user.id, role: 'customer' });
     expect(payload.exp! - payload.iat!).toBe(900);
   });

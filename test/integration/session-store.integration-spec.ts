@@ -1,92 +1,78 @@
 import { Redis } from 'ioredis';
-import { loadConfig } from '../../src/config/index.js';
-import { DistributedSessionService } from '../../src/core/session/distributed-session.service.js';
-import { type IssuedToken, type Rotation, SessionStoreUnavailable } from '../../src/core/session/index.js';
-import { createLogger } from '../../src/infrastructure/logging/index.js';
-import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { RedisService } from '../../src/infrastructure/redis/index.js';
-import { testEnvironment } from '../support/app-harness.js';
+import { SessionStoreUnavailable } from '../../src/core/session/index.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
-
-interface Instance {
-  readonly store: DistributedSessionService;
-  readonly close: () => void;
-}
-
-/** What one process has: connections of its own to the shared store. */
-function startInstance(services: TestServices, env: Record<string, string> = {}): Instance {
-  const config = loadConfig(testEnvironment(services, env));
-  const metrics = new Metrics();
-  const redis = new RedisService(config, createLogger('silent'), metrics);
-  return {
-    store: new DistributedSessionService(redis, config, metrics),
-    close: () => {
-      redis.onApplicationShutdown();
-    },
-  };
-}
-
-function tokenOf(rotation: Rotation): IssuedToken {
-  if (rotation.kind === 'refused') throw new Error(`refused: ${rotation.reason}`);
-  return rotation.issued;
-}
+import { DEVICE, SessionInstance, tokenOf } from '../support/session-instance.js';
+import { waitFor } from '../support/wait-for.js';
 
 const unknown = { kind: 'refused', reason: 'unknown' };
 const reused = { kind: 'refused', reason: 'reused' };
 
 describe('the session store', () => {
   let services: TestServices;
-  let first: Instance;
-  let second: Instance;
+  let first: SessionInstance;
+  let second: SessionInstance;
   let redis: Redis;
 
   const keys = (pattern: string) => redis.keys(`caudal:session:${pattern}`);
-  const onlyFamily = async (): Promise<string> => {
-    const families = await keys('family:*');
-    expect(families).toHaveLength(1);
-    return families[0]!;
-  };
+  const sessionsOf = async (subject: string) => (await second.store.list(subject)).length;
 
   beforeAll(async () => {
     services = await startTestServices();
-    first = startInstance(services);
-    second = startInstance(services);
+    first = await SessionInstance.start(services);
+    second = await SessionInstance.start(services);
     redis = new Redis(services.redis.url);
     redis.on('error', () => undefined);
-    await waitUntilReady(first.store);
-    await waitUntilReady(second.store);
   });
 
   beforeEach(() => redis.flushall());
 
   afterAll(async () => {
     redis.disconnect();
-    first.close();
-    second.close();
+    await first.close();
+    await second.close();
     await services.close();
   });
 
+  /** Instances with other settings on the same store, for one test. */
+  async function withSettings(
+    env: Record<string, string>,
+    test: (instance: SessionInstance, other: SessionInstance) => Promise<void>,
+  ): Promise<void> {
+    const instance = await SessionInstance.start(services, env);
+    const other = await SessionInstance.start(services, env);
+    try {
+      await test(instance, other);
+    } finally {
+      await instance.close();
+      await other.close();
+    }
+  }
+
   it('exchanges a token for a new one of the same session, on any instance', async () => {
-    const opened = await first.store.create('user-1');
+    const opened = await first.open('user-1');
     const next = tokenOf(await second.store.rotate(opened.token));
     const last = tokenOf(await first.store.rotate(next.token));
     expect(new Set([opened.token, next.token, last.token]).size).toBe(3);
-    expect(last).toMatchObject({ subject: 'user-1', sessionId: opened.sessionId });
+    expect(last).toMatchObject({
+      subject: 'user-1',
+      sessionId: opened.sessionId,
+      openedAtMs: opened.openedAtMs,
+    });
     expect(last.expiresInSeconds).toBeGreaterThan(604_000);
     expect(last.expiresInSeconds).toBeLessThanOrEqual(604_800);
   });
 
   it('revokes the family when a former token comes again', async () => {
-    const opened = await first.store.create('user-1');
+    const opened = await first.open('user-1');
     const next = tokenOf(await first.store.rotate(opened.token));
     expect(await second.store.rotate(opened.token)).toEqual(reused);
     expect(await first.store.rotate(next.token)).toEqual(unknown);
-    expect(await keys('*')).toEqual([]);
+    expect(await keys('book:*')).toEqual([]);
   });
 
   it('lets one of eight parallel exchanges win and ends the family, twenty times over', async () => {
     for (let round = 0; round < 20; round += 1) {
-      const opened = await first.store.create('user-1');
+      const opened = await first.open('user-1');
       const answers = await Promise.all(
         Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? first : second).store.rotate(opened.token)),
       );
@@ -97,43 +83,42 @@ describe('the session store', () => {
     }
   });
 
-  it('keeps a revoked session dead whatever races with the log-out, in 500 races', async () => {
-    for (let round = 0; round < 500; round += 1) {
-      const opened = await first.store.create('user-1');
-      const [rotation] = await Promise.all(
-        round % 2 === 0
-          ? [first.store.rotate(opened.token), second.store.revoke(opened.token)]
-          : [second.store.rotate(opened.token), first.store.revoke(opened.token)],
-      );
-      const survivor = rotation.kind === 'rotated' ? rotation.issued.token : opened.token;
-      expect(await first.store.rotate(survivor)).toEqual(unknown);
-    }
-    expect(await keys('*')).toEqual([]);
-  });
-
   it('ends a session with its latest or with a former token, once', async () => {
-    const one = await first.store.create('user-1');
+    const one = await first.open('user-1');
     expect(await first.store.revoke(one.token)).toBe(true);
     expect(await first.store.revoke(one.token)).toBe(false);
 
-    const two = await first.store.create('user-1');
+    const two = await first.open('user-1');
     const next = tokenOf(await first.store.rotate(two.token));
     expect(await first.store.revoke(two.token)).toBe(true);
     expect(await first.store.rotate(next.token)).toEqual(unknown);
   });
 
-  it("ends every session of one subject and nobody else's", async () => {
-    const mine = await Promise.all([first.store.create('user-1'), second.store.create('user-1')]);
-    const other = await first.store.create('user-2');
+  it("ends every session of one subject and nobody else's, and none that is opened afterwards", async () => {
+    const mine = await Promise.all([first.open('user-1'), second.open('user-1')]);
+    const other = await first.open('user-2');
     expect(await second.store.revokeAll('user-1')).toBe(2);
-    expect(await second.store.revokeAll('user-1')).toBe(0);
+    const [later, ended] = [await first.open('user-1'), mine.map((each) => second.accepts(each))];
+    expect(ended).toEqual([false, false]);
+    // Opened in the same millisecond perhaps: the store puts it behind the epoch.
+    expect(second.accepts(later)).toBe(true);
     for (const { token } of mine) expect(await first.store.rotate(token)).toEqual(unknown);
     expect(await first.store.rotate(other.token)).toMatchObject({ kind: 'rotated' });
+    expect(await second.store.revokeAll('user-1')).toBe(1);
+    expect(await second.store.revokeAll('user-1')).toBe(0);
+  });
+
+  it('opens sessions behind an epoch that lies ahead of its clock', async () => {
+    const { openedAtMs } = await first.open('user-1');
+    await first.store.revokeAll('user-1');
+    const [book] = await keys('book:*');
+    await redis.hset(book!, 'epoch', String(openedAtMs + 5000));
+    expect((await first.open('user-1')).openedAtMs).toBe(openedAtMs + 5001);
   });
 
   it('takes nothing for a token that it did not issue', async () => {
-    const { token } = await first.store.create('user-1');
-    const foreign = (await first.store.create('user-2')).token;
+    const { token } = await first.open('user-1');
+    const foreign = (await first.open('user-2')).token;
     const forgeries = ['', 'x', `${token}A`, token.slice(1), token.replace(/^./, '!'), '\0'.repeat(76)];
     // The family id of one session under the routing tag of another subject.
     forgeries.push(foreign.slice(0, 12) + token.slice(12));
@@ -142,99 +127,218 @@ describe('the session store', () => {
   });
 
   it('keeps no secret and no subject in its keys, and a time to live on each', async () => {
-    const { token, sessionId } = await first.store.create('user-1');
+    const { token, sessionId } = await first.open('user-1');
     const names = await keys('*');
-    expect(names).toHaveLength(2);
+    expect(names.map((name) => name.split(':')[2]).sort()).toEqual(['book', 'census']);
     for (const name of names) {
       expect(name).not.toContain('user-1');
       expect(await redis.pttl(name)).toBeGreaterThan(604_000_000);
-      expect(await redis.pttl(name)).toBeLessThanOrEqual(604_860_000);
+      expect(await redis.pttl(name)).toBeLessThanOrEqual(2_610_000_000);
     }
-    const record = await redis.hgetallBuffer(await onlyFamily());
+    const [book] = await keys('book:*');
+    const record = await redis.hgetallBuffer(book!);
     const secret = Buffer.from(token, 'base64url').subarray(25);
-    expect(Object.keys(record).sort()).toEqual(['ends_ms', 'hash', 'subject', 'until_ms']);
+    expect(Object.keys(record).sort()).toEqual([sessionId, 'subject'].sort());
     expect(Object.values(record).some((value) => value.includes(secret))).toBe(false);
     expect(token).toContain(sessionId.slice(0, 20));
   });
 
-  it('refuses an expired token and forgets its session', async () => {
-    const { token } = await first.store.create('user-1');
-    await redis.hset(await onlyFamily(), 'until_ms', String(Date.now() - 1));
-    expect(await first.store.rotate(token)).toEqual({ kind: 'refused', reason: 'expired' });
-    expect(await keys('*')).toEqual([]);
-  });
-
-  it('never lengthens a session past its absolute end', async () => {
-    const { token } = await first.store.create('user-1');
-    const family = await onlyFamily();
-    await redis.hset(family, 'ends_ms', String(Date.now() + 60_000));
-    const next = tokenOf(await first.store.rotate(token));
-    expect(next.expiresInSeconds).toBeLessThanOrEqual(60);
-    expect(await redis.pttl(family)).toBeLessThanOrEqual(120_000);
-  });
-
-  it('bounds the sessions of one subject and drops the one that would end first', async () => {
-    const tokens: string[] = [];
-    const base = Date.now() + 60_000;
-    for (let i = 0; i < 50; i += 1) {
-      const { token, sessionId } = await first.store.create('user-1');
-      tokens.push(token);
-      // Log-ins of one millisecond end together, and any of them may go first: give each an end of its own.
-      const [index] = await keys('index:*');
-      expect(await redis.zadd(index!, 'XX', 'CH', String(base + i), sessionId)).toBe(1);
-    }
-    const [oldest, second_, ...rest] = tokens;
-    // Used again, the oldest is not the first to end any more.
-    const renewed = tokenOf(await first.store.rotate(oldest!)).token;
-    await Promise.all([first.store.create('user-2'), second.store.create('user-1')]);
-    expect(await keys('family:*')).toHaveLength(51);
-    expect(await first.store.rotate(second_!)).toEqual(unknown);
-    expect(await first.store.rotate(renewed)).toMatchObject({ kind: 'rotated' });
-    expect(await first.store.rotate(rest[0]!)).toMatchObject({ kind: 'rotated' });
-  });
-
-  it('holds that bound exactly under 100 parallel log-ins', async () => {
-    await Promise.all(
-      Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? first : second).store.create('user-1')),
+  it('lists the sessions of a subject with their devices, last use and expiry', async () => {
+    const opened = await first.open('user-1');
+    const { issued } = (await second.store.create('user-1', { userAgent: '', network: '' })) as {
+      issued: typeof opened;
+    };
+    await first.open('user-2');
+    const listed = await second.store.list('user-1');
+    expect(new Map(listed.map((each) => [each.sessionId, each.userAgent]))).toEqual(
+      new Map([
+        [opened.sessionId, DEVICE.userAgent],
+        [issued.sessionId, ''],
+      ]),
     );
-    expect(await keys('family:*')).toHaveLength(50);
-    const [index] = await keys('index:*');
-    expect(await redis.zcard(index!)).toBe(50);
+    const mine = listed.find(({ sessionId }) => sessionId === opened.sessionId);
+    expect(mine).toMatchObject({ ...DEVICE, openedAtMs: opened.openedAtMs, seenAtMs: opened.openedAtMs });
+    expect(mine!.expiresAtMs - mine!.openedAtMs).toBe(604_800_000);
   });
 
-  it('drops the entries of expired sessions from the index', async () => {
-    await first.store.create('user-1');
-    const [index] = await keys('index:*');
-    await redis.zadd(index!, String(Date.now() - 1), 'gone');
-    await first.store.create('user-1');
-    expect(await redis.zrange(index!, '0', '-1')).not.toContain('gone');
+  it('ends one session by its id for its subject only', async () => {
+    const [mine, other] = [await first.open('user-1'), await first.open('user-2')];
+    for (const id of [other.sessionId, '', 'subject', 'epoch', 'x'.repeat(22), mine.sessionId.slice(1)])
+      expect(await first.store.revokeSession('user-1', id)).toBe(false);
+    expect(await first.store.revokeSession('user-1', mine.sessionId)).toBe(true);
+    expect(await first.store.rotate(mine.token)).toEqual(unknown);
+    expect(await first.store.rotate(other.token)).toMatchObject({ kind: 'rotated' });
+  });
+
+  it('confirms a session until it ends', async () => {
+    const { sessionId } = await first.open('user-1');
+    expect(await second.store.confirm('user-1', sessionId)).toBe(true);
+    expect(await second.store.confirm('user-2', sessionId)).toBe(false);
+    await first.store.revokeSession('user-1', sessionId);
+    expect(await second.store.confirm('user-1', sessionId)).toBe(false);
+    expect(await keys('book:*')).toEqual([]);
+  });
+
+  it('expires a session that nobody uses, and leaves nothing', async () => {
+    await withSettings({ REFRESH_TOKEN_TTL_SECONDS: '1' }, async (instance) => {
+      const { token } = await instance.open('user-1');
+      await waitFor('the idle expiry', async () => (await instance.store.list('user-1')).length === 0);
+      expect(await instance.store.rotate(token)).toEqual({ kind: 'refused', reason: 'expired' });
+      expect(await instance.store.rotate(token)).toEqual(unknown);
+      expect(await keys('book:*')).toEqual([]);
+    });
+  });
+
+  it('puts the expiry off with each use, but never past the absolute end', async () => {
+    const env = { REFRESH_TOKEN_TTL_SECONDS: '2', SESSION_ABSOLUTE_TTL_SECONDS: '3' };
+    await withSettings({ ...env, SESSION_TOUCH_INTERVAL_SECONDS: '1' }, async (instance) => {
+      const { sessionId, openedAtMs, token } = await instance.open('user-1');
+      const expiry = async () => (await instance.store.list('user-1'))[0]?.expiresAtMs ?? Infinity;
+      expect(await expiry()).toBe(openedAtMs + 2000);
+      await waitFor('a use that counts', async () => {
+        await instance.store.confirm('user-1', sessionId);
+        return (await expiry()) > openedAtMs + 2000;
+      });
+      await waitFor('the absolute end', async () => {
+        expect(await expiry()).not.toBeLessThan(openedAtMs + 2000);
+        if ((await expiry()) !== Infinity) expect(await expiry()).toBeLessThanOrEqual(openedAtMs + 3000);
+        return !(await instance.store.confirm('user-1', sessionId));
+      });
+      expect(await instance.store.rotate(token)).toMatchObject({ kind: 'refused' });
+    });
+  });
+
+  it('shares the limit of a subject out exactly, evicting the one that would end first', async () => {
+    await withSettings({ SESSIONS_PER_USER_MAX: '3' }, async (instance, other) => {
+      const opened = [
+        await instance.open('user-1'),
+        await other.open('user-1'),
+        await instance.open('user-1'),
+      ];
+      // Times are milliseconds: a use sorts the first behind the second for certain.
+      await waitFor('another millisecond', () => Date.now() > opened[2]!.openedAtMs + 1);
+      const renewed = tokenOf(await instance.store.rotate(opened[0]!.token));
+      await other.open('user-1');
+      expect(await sessionsOf('user-1')).toBe(3);
+      expect(await instance.store.rotate(renewed.token)).toMatchObject({ kind: 'rotated' });
+      const left = (await instance.store.list('user-1')).map(({ sessionId }) => sessionId);
+      const gone = opened.filter(({ sessionId }) => !left.includes(sessionId));
+      expect(gone).toHaveLength(1);
+      expect(await instance.store.rotate(gone[0]!.token)).toEqual(unknown);
+    });
+  });
+
+  it.each(['evict', 'reject'])('holds the limit exactly under 100 parallel log-ins: %s', async (policy) => {
+    const env = { SESSIONS_PER_USER_MAX: '10', SESSION_LIMIT_POLICY: policy };
+    await withSettings(env, async (instance, other) => {
+      const openings = await Promise.all(
+        Array.from({ length: 100 }, (_, i) =>
+          (i % 2 === 0 ? instance : other).store.create('user-1', DEVICE),
+        ),
+      );
+      const opened = openings.flatMap((each) => (each.kind === 'opened' ? [each.issued] : []));
+      expect(opened).toHaveLength(policy === 'evict' ? 100 : 10);
+      expect(await sessionsOf('user-1')).toBe(10);
+      const alive = await Promise.all(opened.map(({ token }) => instance.store.rotate(token)));
+      expect(alive.filter(({ kind }) => kind === 'rotated')).toHaveLength(10);
+      if (policy === 'evict') return;
+      await instance.store.revoke(opened[0]!.token);
+      expect((await instance.store.create('user-1', DEVICE)).kind).toBe('opened');
+    });
+  });
+
+  it('notes uses of many sessions together, each once in its pause', async () => {
+    await withSettings({ SESSION_TOUCH_INTERVAL_SECONDS: '1' }, async (instance, other) => {
+      const opened = await Promise.all(Array.from({ length: 40 }, (_, i) => first.open(`user-${String(i)}`)));
+      const seen = async () =>
+        Promise.all(opened.map(async ({ subject }) => (await first.store.list(subject))[0]!.seenAtMs));
+      const atFirst = await seen();
+      await waitFor('the pause', () => Date.now() > Math.max(...atFirst) + 1000);
+      for (const { subject, sessionId } of opened) {
+        instance.activity.note(subject, sessionId);
+        other.activity.note(subject, sessionId);
+        other.activity.note('user-0', 'forgotten');
+      }
+      const results = async (result: string) =>
+        (await instance.metric(`session_touches_total{result="${result}"}`)) +
+        (await other.metric(`session_touches_total{result="${result}"}`));
+      await waitFor('the notes', async () => (await results('touched')) + (await results('skipped')) === 80);
+      expect([await results('touched'), await results('gone')]).toEqual([40, 1]);
+      expect((await seen()).every((at, i) => at > atFirst[i]!)).toBe(true);
+    });
+  });
+
+  it('counts the users who have a session, each once', async () => {
+    const users = ['user-1', 'user-2', 'user-3', 'user-4'];
+    const [one, two] = await Promise.all([...users, ...users].map((user) => first.open(user)));
+    expect(await second.census.countUsers()).toBe(4);
+    await first.store.revokeAll('user-4');
+    await first.store.revoke(one!.token);
+    expect(await second.census.countUsers()).toBe(3);
+    await first.store.revokeAll('user-1');
+    const next = tokenOf(await first.store.rotate(two!.token));
+    await first.store.confirm('user-2', next.sessionId);
+    expect(await second.census.countUsers()).toBe(2);
+    // A reuse ends the session as well.
+    await first.store.revokeAll('user-3');
+    await first.store.rotate(two!.token);
+    expect(await second.census.countUsers()).toBe(1);
+    await first.store.revokeAll('user-2');
+    await first.open('user-4');
+    expect(await second.census.countUsers()).toBe(1);
+  });
+
+  it('leaves nothing of 2,000 users whose sessions ran out, and counts none of them', async () => {
+    await withSettings(
+      { REFRESH_TOKEN_TTL_SECONDS: '1', SESSION_ABSOLUTE_TTL_SECONDS: '1' },
+      async (instance) => {
+        const usedBefore = await usedBytes(redis);
+        for (let i = 0; i < 2000; i += 100)
+          await Promise.all(Array.from({ length: 100 }, (_, j) => instance.open(`user-${String(i + j)}`)));
+        expect(await instance.census.countUsers()).toBe(2000);
+        const usedFull = await usedBytes(redis);
+        await waitFor('every book to expire', async () => (await keys('book:*')).length === 0);
+        await waitFor('the count', async () => (await instance.census.countUsers()) === 0);
+        expect((await keys('*')).every((key) => key.includes(':census:'))).toBe(true);
+        for (const key of await keys('*')) expect(await redis.hlen(key)).toBe(0);
+        expect((await usedBytes(redis)) - usedBefore).toBeLessThan(0.05 * (usedFull - usedBefore));
+      },
+    );
   });
 
   it('survives the loss of the script cache', async () => {
-    const { token } = await first.store.create('user-1');
+    const { token } = await first.open('user-1');
     await redis.script('FLUSH');
     expect(await first.store.rotate(token)).toMatchObject({ kind: 'rotated' });
   });
 });
 
+async function usedBytes(redis: Redis): Promise<number> {
+  return Number(/used_memory_dataset:(\d+)/.exec(await redis.info('memory'))?.[1]);
+}
+
 describe('the session store without its Redis', () => {
   it('says that it is unavailable, at once and within the deadline when the server hangs, and recovers', async () => {
     const services = await startTestServices();
-    const { store, close } = startInstance(services, { REDIS_COMMAND_TIMEOUT_MS: '100' });
+    const instance = await SessionInstance.start(services, { REDIS_COMMAND_TIMEOUT_MS: '100' });
+    const { store } = instance;
     try {
-      await waitUntilReady(store);
-      const { token } = await store.create('user-1');
+      const { token, sessionId } = await instance.open('user-1');
       const expectUnavailable = async (): Promise<void> => {
         for (const call of [
-          () => store.create('user-1'),
+          () => store.create('user-1', DEVICE),
           () => store.rotate(token),
           () => store.revoke(token),
+          () => store.revokeSession('user-1', sessionId),
           () => store.revokeAll('user-1'),
+          () => store.list('user-1'),
+          () => store.confirm('user-1', sessionId),
         ]) {
           const start = performance.now();
           await expect(call()).rejects.toBeInstanceOf(SessionStoreUnavailable);
           expect(performance.now() - start).toBeLessThan(1000);
         }
+        expect(await instance.census.countUsers()).toBeNull();
       };
 
       services.redis.kill('SIGSTOP');
@@ -244,41 +348,28 @@ describe('the session store without its Redis', () => {
       await expectUnavailable();
 
       await services.redis.restart();
-      await waitUntilReady(store);
+      await instance.waitUntilReady();
       expect(await store.rotate(token)).toEqual(unknown);
     } finally {
-      close();
+      await instance.close();
       await services.close();
     }
   });
 
   it('does not lose a session over one late answer', async () => {
     const services = await startTestServices();
-    const { store, close } = startInstance(services, { REDIS_COMMAND_TIMEOUT_MS: '300' });
+    const instance = await SessionInstance.start(services, { REDIS_COMMAND_TIMEOUT_MS: '300' });
     const saboteur = new Redis(services.redis.url);
     try {
-      await waitUntilReady(store);
-      const opened = await store.create('user-1');
+      const opened = await instance.open('user-1');
       // The server executes the first exchange only after its caller's deadline.
       await saboteur.client('PAUSE', 450);
-      const next = tokenOf(await store.rotate(opened.token));
-      expect(await store.rotate(next.token)).toMatchObject({ kind: 'rotated' });
+      const next = tokenOf(await instance.store.rotate(opened.token));
+      expect(await instance.store.rotate(next.token)).toMatchObject({ kind: 'rotated' });
     } finally {
       saboteur.disconnect();
-      close();
+      await instance.close();
       await services.close();
     }
   });
 });
-
-async function waitUntilReady(store: DistributedSessionService): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const isUp = await store.revokeAll('nobody').then(
-      () => true,
-      () => false,
-    );
-    if (isUp) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('the store did not come up');
-}

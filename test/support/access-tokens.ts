@@ -18,7 +18,7 @@ export function signAccessToken(
   userId: string,
   role: 'customer' | 'admin' | 'superadmin' = 'customer',
 ): string {
-  return jwt.sign({ role, sid: randomUUID() }, TEST_SIGNING_KEY, {
+  return jwt.sign({ role, sid: 'operator' }, TEST_SIGNING_KEY, {
     algorithm: 'RS256',
     keyid: KEY_ID,
     issuer: 'caudal',

@@ -49,7 +49,9 @@ class BadInputTrial {
     const api = new ApiClient(application.url);
     const shop = new Shop(services.databaseUrl);
     await waitForSessionStore(application.url);
-    const [buyer, admin] = [await shop.createBuyer(), await shop.createBuyer('superadmin')];
+    const [buyer, stranger] = await shop.createBuyers(2);
+    const admin = await shop.createBuyer('superadmin');
+    if (buyer === undefined || stranger === undefined) throw new Error('no buyers were made');
     const routes = routesOf((await api.get('/api/v1/openapi.json')).body as unknown as OpenApiDocument);
 
     const variantId = await shop.createVariant(1000);
@@ -82,6 +84,9 @@ class BadInputTrial {
       '/api/v1/orders/{id}': String(order.body['id']),
       '/api/v1/orders/{id}/payments': String(order.body['id']),
       '/api/v1/orders/{id}/cancel': String(order.body['id']),
+      '/api/v1/admin/users/{id}/sessions': stranger.userId,
+      // The tokens of the trial are signed without a session.
+      '/api/v1/me/sessions/{id}': 'x'.repeat(22),
     };
     const price = { amount: 100, currency: 'USD' };
     const variant = { sku: 'BAD-1', options: { Color: 'Red' }, prices: [price] };

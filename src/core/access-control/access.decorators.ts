@@ -10,6 +10,9 @@ export type AccessRule =
   | { readonly kind: 'optional' }
   | { readonly kind: 'authenticated'; readonly permission: Permission | null };
 
+/** Key of the mark that {@link RequireFreshSession} leaves. */
+export const FRESH_SESSION = 'caudal:fresh-session';
+
 const rule = (value: AccessRule) => SetMetadata(ACCESS_RULE, value);
 
 /** Open to everybody; a token is not even looked at. */
@@ -23,6 +26,13 @@ export const Authenticated = () => rule({ kind: 'authenticated', permission: nul
 
 /** Needs a valid access token whose role grants the permission. */
 export const RequirePermission = (permission: Permission) => rule({ kind: 'authenticated', permission });
+
+/**
+ * The session store itself must confirm that the session is alive, in one round trip: for actions that a
+ * stolen or ended session must not do even within the moments that other processes need to learn of its end,
+ * such as every write of an administrator. While the store is away they are refused.
+ */
+export const RequireFreshSession = () => SetMetadata(FRESH_SESSION, true);
 
 /** The principal of the request. Only on routes that demand authentication. */
 export const CurrentPrincipal = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {

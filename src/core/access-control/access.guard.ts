@@ -2,17 +2,22 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import { Problem } from '../../common/problem.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
-import { ACCESS_RULE, type AccessRule } from './access.decorators.js';
+import { ACCESS_RULE, type AccessRule, FRESH_SESSION } from './access.decorators.js';
 import type { AuthenticatedRequest } from './authenticated-request.js';
 import { hasPermission, type Principal } from './principal.js';
 
 const DEFAULT_RULE: AccessRule = { kind: 'authenticated', permission: null };
 
+interface RouteRule {
+  readonly access: AccessRule;
+  readonly isFreshSessionRequired: boolean;
+}
+
 /** Applies the access rule of each route; a route without a rule demands a valid token. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   /** Metadata never changes, and looking it up costs a read more than everything else here. */
-  private readonly rules = new WeakMap<object, AccessRule>();
+  private readonly rules = new WeakMap<object, RouteRule>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -22,39 +27,57 @@ export class AccessGuard implements CanActivate {
   /**
    * True when the route is open to the request, whose principal is set then; at once when its token is
    * known already.
-   * @throws Problem `AUTHENTICATION_REQUIRED`, `ACCESS_TOKEN_INVALID`, `PERMISSION_DENIED`
+   * @throws Problem `AUTHENTICATION_REQUIRED`, `ACCESS_TOKEN_INVALID`, `PERMISSION_DENIED`,
+   * `SESSION_STORE_UNAVAILABLE`
    */
   canActivate(context: ExecutionContext): true | Promise<true> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     if (request.isAdmitted) return true;
     const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
-    if (rule.kind === 'anonymous') return true;
+    if (rule.access.kind === 'anonymous') return true;
 
     const token = bearerToken(request.headers.authorization);
     if (token === null) {
-      if (rule.kind === 'optional' && request.headers.authorization === undefined) return true;
+      if (rule.access.kind === 'optional' && request.headers.authorization === undefined) return true;
       throw new Problem(
         request.headers.authorization === undefined ? 'AUTHENTICATION_REQUIRED' : 'ACCESS_TOKEN_INVALID',
       );
     }
     const proven = this.verifier.verify(token);
     return proven instanceof Promise
-      ? proven.then((principal) => authorize(principal, rule, request))
-      : authorize(proven, rule, request);
+      ? proven.then((principal) => this.authorize(principal, rule, request))
+      : this.authorize(proven, rule, request);
   }
 
-  private readRule(context: ExecutionContext): AccessRule {
+  private readRule(context: ExecutionContext): RouteRule {
     const handler = context.getHandler();
-    const rule =
-      this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, [handler, context.getClass()]) ??
-      DEFAULT_RULE;
+    const targets = [handler, context.getClass()];
+    const rule: RouteRule = {
+      access: this.reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_RULE, targets) ?? DEFAULT_RULE,
+      isFreshSessionRequired:
+        this.reflector.getAllAndOverride<boolean | undefined>(FRESH_SESSION, targets) === true,
+    };
     this.rules.set(handler, rule);
     return rule;
   }
+
+  private authorize(
+    principal: Principal | null,
+    { access, isFreshSessionRequired }: RouteRule,
+    request: AuthenticatedRequest,
+  ): true | Promise<true> {
+    if (principal === null) throw new Problem('ACCESS_TOKEN_INVALID');
+    demandPermission(principal, access);
+    request.principal = principal;
+    if (!isFreshSessionRequired) return true;
+    return this.verifier.confirm(principal).then((isAlive) => {
+      if (!isAlive) throw new Problem('ACCESS_TOKEN_INVALID');
+      return true;
+    });
+  }
 }
 
-function authorize(principal: Principal | null, rule: AccessRule, request: AuthenticatedRequest): true {
-  if (principal === null) throw new Problem('ACCESS_TOKEN_INVALID');
+function demandPermission(principal: Principal, rule: AccessRule): void {
   if (
     rule.kind === 'authenticated' &&
     rule.permission !== null &&
@@ -62,8 +85,6 @@ function authorize(principal: Principal | null, rule: AccessRule, request: Authe
   ) {
     throw new Problem('PERMISSION_DENIED', { extensions: { permission: rule.permission } });
   }
-  request.principal = principal;
-  return true;
 }
 
 const SCHEME = 'bearer ';

@@ -4,6 +4,7 @@ export {
   CurrentPrincipal,
   OptionallyAuthenticated,
   OptionalPrincipal,
+  RequireFreshSession,
   RequirePermission,
 } from './access.decorators.js';
 export { AccessGuard } from './access.guard.js';

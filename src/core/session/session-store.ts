@@ -1,3 +1,5 @@
+import type { SessionDevice } from './session-device.js';
+
 /** A refresh token that was just issued, and the session (token family) it belongs to. */
 export interface IssuedToken {
   /** Opaque, single use, shown to its holder only; the store keeps a hash of its secret. */
@@ -6,9 +8,15 @@ export interface IssuedToken {
   readonly sessionId: string;
   /** Whoever the session was opened for, as given to `create`. */
   readonly subject: string;
+  /** When the session was opened, in the store's time; the epoch of a subject is compared with it. */
+  readonly openedAtMs: number;
   /** Until the token can no longer be used, whole seconds, at least 1. */
   readonly expiresInSeconds: number;
 }
+
+/** `limit_reached`: the subject has SESSIONS_PER_USER_MAX sessions, and SESSION_LIMIT_POLICY says reject. */
+export type Opening =
+  { readonly kind: 'opened'; readonly issued: IssuedToken } | { readonly kind: 'limit_reached' };
 
 /**
  * `unknown`: malformed, never issued, revoked, or forgotten after its expiry. `reused`: a token of this
@@ -20,20 +28,36 @@ export type Rotation =
   | { readonly kind: 'rotated'; readonly issued: IssuedToken }
   | { readonly kind: 'refused'; readonly reason: RotationRefusal };
 
+/** What a person is shown of one of their sessions; times are the store's, milliseconds since the epoch. */
+export interface SessionView extends SessionDevice {
+  readonly sessionId: string;
+  readonly openedAtMs: number;
+  /** At most SESSION_TOUCH_INTERVAL_SECONDS late. */
+  readonly seenAtMs: number;
+  /** The idle expiry as it is now. */
+  readonly expiresAtMs: number;
+}
+
 /**
  * Sessions as families of refresh tokens (OAuth 2.0 Security BCP, RFC 9700, 4.14.2): each use of a
  * token replaces it by its successor, and a second use of any former token revokes the whole family,
  * because two parties hold what one was given.
  *
- * - A family ends after REFRESH_TOKEN_TTL_SECONDS without use, and in any case 30 days after it was
- *   opened. Times are the store's, so clocks of processes do not matter.
+ * - A session ends after REFRESH_TOKEN_TTL_SECONDS without use, and in any case SESSION_ABSOLUTE_TTL_SECONDS
+ *   after it was opened. Times are the store's, so clocks of processes do not matter.
  * - Of concurrent exchanges of one token exactly one wins; each other one is a reuse and revokes the
  *   family, the winner's new token included. There is no grace for a token that was exchanged just now:
  *   a thief would fit into it. The price is that a client whose answer was lost on its way must log in
  *   again, and that a client with several tabs serialises its refreshes (Web Locks).
- * - Revoked stays revoked: nothing but `create` makes a family, and it makes a new one each time.
- * - A subject has at most 50 families; opening one more revokes the one that would end first.
- * - Every key has a time to live; nothing needs a clean-up job.
+ * - Revoked stays revoked: nothing but `create` makes a session, and it makes a new one each time. Every
+ *   change is one script on the server that reads the record as it is then and changes its own fields of
+ *   it; no caller ever writes back what it read.
+ * - A subject has at most SESSIONS_PER_USER_MAX sessions, also under parallel log-ins; SESSION_LIMIT_POLICY
+ *   says whether one more revokes the one that would end first or is refused.
+ * - All sessions of a subject are one key, which expires with the last of them: there is no index that
+ *   could disagree with them or outlive them, and nothing needs a clean-up job.
+ * - Every early end (log-out, revocation, eviction, reuse) is told to all processes by the same script that
+ *   makes it: {@link EndedSessions}.
  *
  * When the store is lost, sessions are gone, and every method throws SessionStoreUnavailable until it is
  * back; there is no substitute in memory. After that error the effect of the call is not known. Only
@@ -41,18 +65,33 @@ export type Rotation =
  * the store does not cost the session.
  */
 export abstract class SessionStore {
-  /** Opens a new family. @throws SessionStoreUnavailable */
-  abstract create(subject: string): Promise<IssuedToken>;
+  /** Opens a new session. @throws SessionStoreUnavailable */
+  abstract create(subject: string, device: SessionDevice): Promise<Opening>;
 
   /** Exchanges a token for its successor. @throws SessionStoreUnavailable */
   abstract rotate(token: string): Promise<Rotation>;
 
   /**
-   * Ends the family of the token, whether the token is its latest or a former one.
+   * Ends the session of the token, whether the token is its latest or a former one.
    * False when there was none (any more). @throws SessionStoreUnavailable
    */
   abstract revoke(token: string): Promise<boolean>;
 
-  /** Ends every family of the subject and tells how many there were. @throws SessionStoreUnavailable */
+  /** Ends one session of the subject; false when it has no such session. @throws SessionStoreUnavailable */
+  abstract revokeSession(subject: string, sessionId: string): Promise<boolean>;
+
+  /**
+   * Ends every session of the subject and tells how many there were. Also ends what the store has forgotten:
+   * no access token of a session that was opened before is accepted any more. @throws SessionStoreUnavailable
+   */
   abstract revokeAll(subject: string): Promise<number>;
+
+  /** The sessions of the subject that have not expired, in no order. @throws SessionStoreUnavailable */
+  abstract list(subject: string): Promise<SessionView[]>;
+
+  /**
+   * Asks the store, and nobody else, whether the session is alive, and counts as a use of it.
+   * @throws SessionStoreUnavailable
+   */
+  abstract confirm(subject: string, sessionId: string): Promise<boolean>;
 }

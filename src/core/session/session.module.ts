@@ -1,10 +1,28 @@
 import { Global, Module } from '@nestjs/common';
+import { AppConfig } from '../../config/index.js';
 import { DistributedSessionService } from './distributed-session.service.js';
+import { EndedSessions } from './ended-sessions.js';
+import { RevocationFeed } from './revocation-feed.js';
+import { SessionActivity } from './session-activity.js';
+import { SessionCensus } from './session-census.js';
 import { SessionStore } from './session-store.js';
+import { SessionMetrics } from './session.metrics.js';
 
 @Global()
 @Module({
-  providers: [{ provide: SessionStore, useClass: DistributedSessionService }],
-  exports: [SessionStore],
+  providers: [
+    {
+      provide: EndedSessions,
+      inject: [AppConfig],
+      useFactory: ({ env }: AppConfig) => new EndedSessions(env.FEATURE_SESSION_REVOCATION),
+    },
+    SessionMetrics,
+    DistributedSessionService,
+    { provide: SessionStore, useExisting: DistributedSessionService },
+    RevocationFeed,
+    SessionActivity,
+    SessionCensus,
+  ],
+  exports: [SessionStore, EndedSessions, SessionActivity],
 })
 export class SessionModule {}

@@ -19,10 +19,14 @@ export const redisKeys = {
   events: (): string => 'caudal:events:stream:{events}',
   /** String, one cached answer of the catalogue (CACHE_TTL_SECONDS). */
   cacheEntry: (digest: string): string => `caudal:cache:entry:{${digest}}`,
-  /** Hash, one refresh-token family of a user. */
-  sessionFamily: (tag: string, familyId: string): string => `caudal:session:family:{${tag}}:${familyId}`,
-  /** Sorted set, the families of a user by expiry. */
-  sessionIndex: (tag: string): string => `caudal:session:index:{${tag}}`,
+  /** Hash, all sessions of one user, by the routing tag of the user; expires with the last of them. */
+  sessionBook: (shard: string, tag: string): string => `caudal:session:book:{s-${shard}}:${tag}`,
+  /** Sorted set, what ended early by the time of its end (life of an access token). */
+  sessionEnds: (shard: string): string => `caudal:session:ends:{s-${shard}}`,
+  /** Hash, how many users' last session ends by a time (absolute life of a session). */
+  sessionCensus: (shard: string): string => `caudal:session:census:{s-${shard}}`,
+  /** Channel, `<ms> s <session id>` or `<ms> u <epoch> <user id>`: what ended early just now. */
+  sessionEndsChannel: (): string => 'caudal:session:ended:{sessions}',
 } as const;
 
 /** The part of a key that decides its cluster slot: keys with the same tag may go into one script. */

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { newId } from '../../common/ids.js';
 import { AppConfig } from '../../config/index.js';
+import type { IssuedToken } from '../../core/session/index.js';
 import type { User } from '../users/index.js';
 import {
   ACCESS_TOKEN_ALGORITHM,
@@ -15,13 +16,21 @@ import { SigningKeys } from './signing-keys.js';
 
 const signAsync = promisify(sign);
 
+/** The session behind the token. */
+type IssuedFor = Pick<IssuedToken, 'sessionId' | 'openedAtMs' | 'expiresInSeconds'>;
+
+export interface IssuedAccessToken {
+  readonly token: string;
+  readonly expiresInSeconds: number;
+}
+
 /**
  * Signs access tokens (RFC 7519 in JWS compact form). An RSA signature costs 0.2 ms, so it is made off
  * the event loop, which the signing of the library that verifies is not.
  */
 @Injectable()
 export class AccessTokenIssuer {
-  readonly ttlSeconds: number;
+  private readonly ttlSeconds: number;
   private readonly header: string;
 
   constructor(
@@ -33,21 +42,27 @@ export class AccessTokenIssuer {
     this.header = encodeSegment({ alg: ACCESS_TOKEN_ALGORITHM, typ: 'JWT', kid: keys.keyId });
   }
 
-  async issue(user: Pick<User, 'id' | 'role'>, sessionId: string): Promise<string> {
+  /** No token outlives its session as it stands: `expiresInSeconds` is the rest of that. */
+  async issue(
+    user: Pick<User, 'id' | 'role'>,
+    { sessionId, openedAtMs, expiresInSeconds }: IssuedFor,
+  ): Promise<IssuedAccessToken> {
     const issuedAt = Math.floor(this.clock.nowMs() / 1000);
+    const lifeSeconds = Math.min(this.ttlSeconds, expiresInSeconds);
     const claims: AccessTokenClaims = {
       iss: ACCESS_TOKEN_ISSUER,
       aud: ACCESS_TOKEN_AUDIENCE,
       sub: user.id,
       role: user.role,
       sid: sessionId,
+      auth_time: openedAtMs / 1000,
       jti: newId(),
       iat: issuedAt,
-      exp: issuedAt + this.ttlSeconds,
+      exp: issuedAt + lifeSeconds,
     };
     const input = `${this.header}.${encodeSegment(claims)}`;
     const signature = await signAsync('RSA-SHA256', Buffer.from(input), this.keys.privateKey);
-    return `${input}.${signature.toString('base64url')}`;
+    return { token: `${input}.${signature.toString('base64url')}`, expiresInSeconds: lifeSeconds };
   }
 }
 

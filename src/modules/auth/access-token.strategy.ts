@@ -5,11 +5,10 @@ import {
   ACCESS_TOKEN_ALGORITHM,
   ACCESS_TOKEN_AUDIENCE,
   ACCESS_TOKEN_ISSUER,
+  type DecisiveClaims,
   parseClaims,
 } from './access-token-claims.js';
 import { SigningKeys } from './signing-keys.js';
-
-type Claims = NonNullable<ReturnType<typeof parseClaims>>;
 
 /** All that the strategy sees of a request. */
 interface TokenCarrier {
@@ -42,19 +41,19 @@ export class AccessTokenStrategy {
         audience: ACCESS_TOKEN_AUDIENCE,
         ignoreExpiration: true,
       },
-      (payload: unknown, done: (error: null, claims: Claims | false) => void) => {
+      (payload: unknown, done: (error: null, claims: DecisiveClaims | false) => void) => {
         done(null, parseClaims(payload) ?? false);
       },
     );
   }
 
   /** The claims of a token with a good signature, issuer and audience; null for any other. */
-  authenticate(token: string): Promise<Claims | null> {
+  authenticate(token: string): Promise<DecisiveClaims | null> {
     return new Promise((resolve, reject) => {
       // Passport gives each request an instance that inherits from the strategy and is told the outcome.
       const attempt: Strategy = Object.create(this.strategy) as Strategy;
       attempt.success = (claims: unknown) => {
-        resolve(claims as Claims);
+        resolve(claims as DecisiveClaims);
       };
       attempt.fail = () => {
         resolve(null);

@@ -13,6 +13,7 @@ import { Problem } from '../../common/problem.js';
 import { Anonymous } from '../../core/access-control/index.js';
 import { CheckOrigin } from '../../core/origin-check/index.js';
 import { RateLimit } from '../../core/rate-limiter/index.js';
+import { describeDevice, type SessionDevice } from '../../core/session/index.js';
 import { SignInHooks } from '../../core/sign-in/index.js';
 import { AuthService, type SignIn } from './auth.service.js';
 import { LoginRequest, RegisterRequest } from './credentials.dto.js';
@@ -49,7 +50,7 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
-    return this.complete(await this.auth.register(body), request, reply);
+    return this.complete(await this.auth.register(body, deviceOf(request)), request, reply);
   }
 
   @Post('login')
@@ -59,13 +60,14 @@ export class AuthController {
   @ApiOperation({ summary: 'Sign in with e-mail and password', description: TAKES_CART_ALONG })
   @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
   @ApiResponse({ status: 401, description: 'CREDENTIALS_INVALID' })
+  @ApiResponse({ status: 409, description: 'SESSION_LIMIT_REACHED' })
   @ApiResponse({ status: 503, description: 'AUTH_BUSY, SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
   async login(
     @Body() body: LoginRequest,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
-    return this.complete(await this.auth.logIn(body.email, body.password), request, reply);
+    return this.complete(await this.auth.logIn(body.email, body.password, deviceOf(request)), request, reply);
   }
 
   @Post('refresh')
@@ -102,7 +104,7 @@ export class AuthController {
   @ApiCookieAuth()
   @ApiOperation({
     summary: 'End the session of the refresh cookie',
-    description: 'Also without a cookie. The access token stays valid until it expires; forget it.',
+    description: 'Also without a cookie. Its access tokens are refused by every process within moments.',
   })
   @ApiNoContentResponse({ description: 'There is no session (any more); removes the refresh cookie.' })
   @ApiResponse({ status: 403, description: 'ORIGIN_NOT_ALLOWED' })
@@ -126,12 +128,18 @@ export class AuthController {
   }
 }
 
+function deviceOf(request: FastifyRequest): SessionDevice {
+  return describeDevice(request.headers['user-agent'], request.ip);
+}
+
 function toResponse(signIn: SignIn, reply: FastifyReply): SignedInResponse {
   switch (signIn.kind) {
     case 'email_taken':
       throw new Problem('EMAIL_TAKEN');
     case 'credentials_invalid':
       throw new Problem('CREDENTIALS_INVALID');
+    case 'session_limit_reached':
+      throw new Problem('SESSION_LIMIT_REACHED');
     case 'signed_in':
       setRefreshCookie(reply, signIn.refreshToken);
       return new SignedInResponse(signIn.signedIn);

@@ -1,6 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
-import { type IssuedToken, type RotationRefusal, SessionStore } from '../../core/session/index.js';
+import {
+  type IssuedToken,
+  type RotationRefusal,
+  type SessionDevice,
+  SessionStore,
+} from '../../core/session/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { type AdminProvision, type User, UsersService } from '../users/index.js';
@@ -16,7 +21,7 @@ export interface SignedIn {
 
 export type SignIn =
   | { readonly kind: 'signed_in'; readonly signedIn: SignedIn; readonly refreshToken: IssuedToken }
-  | { readonly kind: 'email_taken' | 'credentials_invalid' };
+  | { readonly kind: 'email_taken' | 'credentials_invalid' | 'session_limit_reached' };
 
 export type Refresh =
   | {
@@ -50,11 +55,16 @@ export class AuthService {
   }
 
   /** Nothing is left of a registration that fails: the session, which may be impossible, comes first. */
-  async register(account: { email: string; password: string; name: string }): Promise<SignIn> {
+  async register(
+    account: { email: string; password: string; name: string },
+    device: SessionDevice,
+  ): Promise<SignIn> {
     const { email, password, name } = account;
     const passwordHash = await this.passwords.hash(password);
     const id = newId();
-    const refreshToken = await this.sessions.create(id);
+    const opening = await this.sessions.create(id, device);
+    if (opening.kind === 'limit_reached') return { kind: 'session_limit_reached' };
+    const refreshToken = opening.issued;
     const registration = await this.users
       .register({ id, email, name, passwordHash })
       .catch(async (error: unknown) => {
@@ -68,16 +78,20 @@ export class AuthService {
     return this.signIn(registration.user, refreshToken);
   }
 
-  async logIn(email: string, password: string): Promise<SignIn> {
+  async logIn(email: string, password: string, device: SessionDevice): Promise<SignIn> {
     const found = await this.users.findByEmail(email);
     const isRight = await this.passwords.verify(password, found?.passwordHash ?? null);
     if (found === null || !isRight) {
       this.logins.inc({ result: 'refused' });
       return { kind: 'credentials_invalid' };
     }
-    const refreshToken = await this.sessions.create(found.user.id);
+    const opening = await this.sessions.create(found.user.id, device);
+    if (opening.kind === 'limit_reached') {
+      this.logins.inc({ result: 'session_limit' });
+      return { kind: 'session_limit_reached' };
+    }
     this.logins.inc({ result: 'accepted' });
-    return this.signIn(found.user, refreshToken);
+    return this.signIn(found.user, opening.issued);
   }
 
   /**
@@ -121,12 +135,9 @@ export class AuthService {
     return { kind: 'signed_in', signedIn: await this.toSignedIn(user, refreshToken), refreshToken };
   }
 
-  private async toSignedIn(user: User, { sessionId }: IssuedToken): Promise<SignedIn> {
-    return {
-      user,
-      accessToken: await this.accessTokens.issue(user, sessionId),
-      expiresInSeconds: this.accessTokens.ttlSeconds,
-    };
+  private async toSignedIn(user: User, session: IssuedToken): Promise<SignedIn> {
+    const { token, expiresInSeconds } = await this.accessTokens.issue(user, session);
+    return { user, accessToken: token, expiresInSeconds };
   }
 
   /** Nobody has seen the token, so one that cannot be revoked now only waits for its expiry. */

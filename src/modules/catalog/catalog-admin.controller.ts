@@ -8,7 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { RequirePermission } from '../../core/access-control/index.js';
+import { RequireFreshSession, RequirePermission } from '../../core/access-control/index.js';
 import { etagOfVersion } from '../../core/versioning/index.js';
 import type { AdminProduct } from './catalog-admin.repository.js';
 import { CatalogAdminService } from './catalog-admin.service.js';
@@ -28,6 +28,7 @@ export class CatalogAdminController {
 
   @Post('products')
   @RequirePermission('write:products')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Create a product with its variants and prices' })
   @ApiCreatedResponse({ type: AdminProductResponse, headers: ETAG })
   async createProduct(
@@ -41,6 +42,7 @@ export class CatalogAdminController {
 
   @Get('products/:id')
   @RequirePermission('write:products')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'A product in any status with all its prices, read on the writer' })
   @ApiOkResponse({ type: AdminProductResponse, headers: ETAG })
   async getProduct(
@@ -52,6 +54,7 @@ export class CatalogAdminController {
 
   @Patch('products/:id')
   @RequirePermission('write:products')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Change the fields that are sent' })
   @ApiHeader({ name: 'If-Match', required: true })
   @ApiOkResponse({ type: AdminProductResponse, headers: ETAG })
@@ -66,6 +69,7 @@ export class CatalogAdminController {
 
   @Post('products/:id/variants')
   @RequirePermission('write:products')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Add a variant' })
   @ApiHeader({ name: 'If-Match', required: false })
   @ApiCreatedResponse({ type: AdminProductResponse, headers: ETAG })
@@ -80,6 +84,7 @@ export class CatalogAdminController {
 
   @Patch('variants/:id')
   @RequirePermission('write:products')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Change a variant or its prices; If-Match is the ETag of its product' })
   @ApiHeader({ name: 'If-Match', required: true })
   @ApiOkResponse({ type: AdminProductResponse, headers: ETAG })
@@ -94,6 +99,7 @@ export class CatalogAdminController {
 
   @Post('categories')
   @RequirePermission('write:categories')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Create a category' })
   @ApiCreatedResponse({ type: CategoryResponse })
   async createCategory(@Body() body: CreateCategoryRequest): Promise<CategoryResponse> {
@@ -102,6 +108,7 @@ export class CatalogAdminController {
 
   @Patch('categories/:id')
   @RequirePermission('write:categories')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Rename or move a category; its subtree moves with it' })
   @ApiOkResponse({ type: CategoryResponse })
   async updateCategory(

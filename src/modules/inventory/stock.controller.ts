@@ -3,7 +3,12 @@ import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '
 import type { FastifyReply } from 'fastify';
 import { isUuid } from '../../common/ids.js';
 import { Problem } from '../../common/problem.js';
-import { CurrentPrincipal, type Principal, RequirePermission } from '../../core/access-control/index.js';
+import {
+  CurrentPrincipal,
+  type Principal,
+  RequireFreshSession,
+  RequirePermission,
+} from '../../core/access-control/index.js';
 import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
 import { etagOfVersion, requireIfMatch } from '../../core/versioning/index.js';
 import { MovementPageDto, SetStockDto, StockDto } from './dto/stock.dto.js';
@@ -33,6 +38,7 @@ export class StockController {
 
   @Put()
   @RequirePermission('write:stock')
+  @RequireFreshSession()
   @ApiOperation({ summary: 'Set the units on hand' })
   @ApiHeader({ name: 'If-Match', required: true })
   @ApiOkResponse({ type: StockDto })

@@ -60,6 +60,10 @@ export class UsersService {
     return row === null ? null : this.toUser(row);
   }
 
+  async exists(id: string): Promise<boolean> {
+    return (await this.repository.findById(id)) !== null;
+  }
+
   private async insert(account: NewUser, role: Role): Promise<User | null> {
     const { id, name, passwordHash } = account;
     const email = normalizeEmail(account.email);

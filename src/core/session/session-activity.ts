@@ -1,0 +1,72 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { AppConfig } from '../../config/index.js';
+import { RedisService } from '../../infrastructure/redis/index.js';
+import { DistributedSessionService } from './distributed-session.service.js';
+import { sessionScripts } from './session-scripts.js';
+import { SessionMetrics } from './session.metrics.js';
+
+/** Notes of this long go together; a last use that is a quarter of a second late harms nobody. */
+const LINGER_MS = 250;
+/** More sessions than a process sees for the first time in that time. */
+const WAITING_MAX = 10_000;
+
+/**
+ * Notes that sessions are in use, behind the requests that use them: nobody waits for a note, and one that
+ * fails is not repeated, since the next use after the pause makes up for it. A note changes a session that
+ * is there and never makes one.
+ */
+@Injectable()
+export class SessionActivity implements OnApplicationShutdown {
+  /** How long after a note of this process no other is due; Infinity when notes are switched off. */
+  readonly pauseMs: number;
+  private readonly waiting = new Map<string, string>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly redis: RedisService,
+    private readonly sessions: DistributedSessionService,
+    private readonly metrics: SessionMetrics,
+    { env }: AppConfig,
+  ) {
+    this.pauseMs = env.FEATURE_SESSION_TOUCH ? env.SESSION_TOUCH_INTERVAL_SECONDS * 1000 : Infinity;
+  }
+
+  /** Callers keep to the pause. Costs a map entry; never throws. */
+  note(subject: string, sessionId: string): void {
+    if (this.waiting.size >= WAITING_MAX) {
+      this.metrics.touches.dropped.inc();
+      return;
+    }
+    this.waiting.set(sessionId, subject);
+    if (this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void this.flush();
+    }, LINGER_MS);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearTimeout(this.timer);
+  }
+
+  private async flush(): Promise<void> {
+    const calls = new Map<string, { keys: string[]; args: (string | number)[] }[]>();
+    for (const [sessionId, subject] of this.waiting) {
+      const [keys, args] = this.sessions.touchOf(subject, sessionId);
+      // What one pipeline carries must lie in one slot: the census is that of the shard.
+      const shard = keys[1] ?? '';
+      calls.set(shard, [...(calls.get(shard) ?? []), { keys, args }]);
+    }
+    this.waiting.clear();
+    const client = this.redis.client('sessions');
+    await Promise.all(
+      [...calls.values()].map(async (batch) => {
+        const replies = await sessionScripts.bookTouch
+          .runAll(client, batch)
+          .catch(() => batch.map(() => null));
+        for (const reply of replies) this.metrics.touches[typeof reply === 'string' ? reply : 'failed'].inc();
+      }),
+    );
+  }
+}

@@ -1,0 +1,31 @@
+import { Controller, Delete, Param } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { isUuid } from '../../common/ids.js';
+import { Problem } from '../../common/problem.js';
+import { RequireFreshSession, RequirePermission } from '../../core/access-control/index.js';
+import { SessionStore } from '../../core/session/index.js';
+import { UsersService } from '../users/index.js';
+import { SessionsEndedResponse } from './sessions.dto.js';
+
+@ApiTags('admin: users')
+@ApiBearerAuth()
+@Controller('admin/users/:id/sessions')
+export class AdminSessionsController {
+  constructor(
+    private readonly sessions: SessionStore,
+    private readonly users: UsersService,
+  ) {}
+
+  @Delete()
+  @RequirePermission('write:sessions')
+  @RequireFreshSession()
+  @ApiOperation({ summary: 'End every session of a user' })
+  @ApiOkResponse({ type: SessionsEndedResponse })
+  @ApiResponse({ status: 404, description: 'USER_NOT_FOUND' })
+  @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
+  async endAll(@Param('id') id: string): Promise<SessionsEndedResponse> {
+    const userId = id.toLowerCase();
+    if (!isUuid(userId) || !(await this.users.exists(userId))) throw new Problem('USER_NOT_FOUND');
+    return new SessionsEndedResponse(await this.sessions.revokeAll(userId));
+  }
+}
