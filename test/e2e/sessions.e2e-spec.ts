@@ -169,6 +169,7 @@ describe('the sessions of an account', () => {
   it('refuse a privileged action at once, when another process has ended them and this one does not know', async () => {
     const { id } = (await laptop.me(onLaptop)).body as { id: string };
     await shop.rows(`UPDATE users SET role = 'superadmin' WHERE id = $1`, [id]);
+    await services.waitForReplica();
     const refreshed = String((await laptop.refresh()).body['accessToken']);
     const category = { slug: `c-${randomUUID()}`, name: 'Shoes' };
     const create = () => laptop.post('/api/v1/admin/categories', { token: refreshed, body: category });
