@@ -9,6 +9,8 @@ import { startRedis } from '../services/redis.mjs';
  * Connections beyond the pools: migrations, the seed, a person with psql, PostgreSQL's own reserve, and
  * the overlap of old and new processes.
  */
+/** Each instance keeps one to every node, to look at it. */
+const WATCH_CONNECTIONS = 1;
 const CONNECTION_RESERVE = 30;
 
 /** Preferred, so that a client's saved connection keeps working; any free port when they are taken. */
@@ -46,7 +48,7 @@ export async function startServices(options, layout, steps) {
           dataDir: layout.postgres,
           runDir: layout.run,
           port: await preferPort(POSTGRES_PORT),
-          maxConnections: options.instances * options.poolSize + CONNECTION_RESERVE,
+          maxConnections: options.instances * (options.poolSize + WATCH_CONNECTIONS) + CONNECTION_RESERVE,
           replica: true,
           log: note,
         }),

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cleanEnv, type CleanedEnv } from 'envalid';
 import { isCurrencyCode } from '../common/money.js';
+import { expandPostgresHosts } from '../common/postgres-hosts.js';
 import { ENVIRONMENT } from './environment.js';
 import { parseRedisUrl } from './redis-url.js';
 
@@ -84,6 +85,10 @@ export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {
     }
   });
   if (redisProblems.length > 0) throw new ConfigurationError(redisProblems);
+  for (const url of [env.DATABASE_URL, ...env.DATABASE_REPLICA_URLS].flatMap(expandPostgresHosts)) {
+    if (!URL.canParse(url))
+      throw new ConfigurationError(['DATABASE_URL, DATABASE_REPLICA_URLS: one of them is not a URL']);
+  }
   return new AppConfig(env);
 }
 

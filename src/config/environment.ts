@@ -14,15 +14,6 @@ const int = (min: number, max: number) =>
     return value;
   });
 
-const urlOf = (...protocols: string[]) =>
-  makeValidator<string>((input) => {
-    const url = URL.parse(input);
-    if (url === null || !protocols.includes(url.protocol)) {
-      throw new Error(`expected a URL starting with ${protocols.map((p) => `${p}//`).join(' or ')}`);
-    }
-    return input;
-  });
-
 const list = makeValidator<string[]>((input) =>
   input
     .split(',')
@@ -42,7 +33,12 @@ const password = makeValidator<string>((input) => {
   return input;
 });
 
-const postgresUrl = urlOf('postgres:', 'postgresql:');
+/** Several hosts, as libpq writes them, are no URL to the platform's parser; each of them is. */
+const postgresUrl = makeValidator<string>((input) => {
+  if (!/^postgres(?:ql)?:\/\/[^/\s]/.test(input))
+    throw new Error('expected a URL starting with postgres:// or postgresql://');
+  return input;
+});
 
 /**
  * Every setting of the process: name, range, default, meaning. docs/configuration.md is kept equal
@@ -113,7 +109,9 @@ export const ENVIRONMENT = {
     20,
   )({ default: 2, desc: 'Good checks in a row after which it counts as up again.' }),
 
-  DATABASE_URL: postgresUrl({ desc: 'The writer: primary, or the read-write entry of PgBouncer.' }),
+  DATABASE_URL: postgresUrl({
+    desc: 'The writer: primary, or the read-write entry of PgBouncer. Several hosts (`a:5432,b:5432`): whichever of them is the primary; replicas that are promoted are found too.',
+  }),
   DATABASE_REPLICA_URLS: list({
     default: [],
     desc: 'Read replicas, comma separated; without any, reads go to the writer.',
@@ -137,7 +135,38 @@ export const ENVIRONMENT = {
     50,
     30_000,
   )({ default: 2000, desc: 'Longest wait for a free connection.' }),
+  DATABASE_WAITERS_MAX: int(
+    1,
+    100_000,
+  )({ default: 1000, desc: 'Callers that may wait for a connection of one pool; more get a 503 at once.' }),
   DATABASE_STATEMENT_TIMEOUT_MS: int(100, 120_000)({ default: 5000, desc: 'Longest run of one statement.' }),
+  DATABASE_TRANSACTION_TIMEOUT_MS: int(
+    100,
+    600_000,
+  )({ default: 15_000, desc: 'Longest run of one transaction; its connection is then closed.' }),
+  DATABASE_CONNECTION_LIFETIME_SECONDS: int(
+    10,
+    86_400,
+  )({ default: 1800, desc: 'Life of a connection, lengthened by up to a third at random.' }),
+  DATABASE_PRIMARY_READS_MAX: int(
+    1,
+    200,
+  )({
+    default: 20,
+    desc: 'Reads that may run on the writer at once where replicas are configured; more wait, then get a 503.',
+  }),
+  DATABASE_WATCH_INTERVAL_MS: int(
+    50,
+    60_000,
+  )({ default: 1000, desc: 'Pause between two looks at each node: its role, timeline and lag.' }),
+  DATABASE_REPLICA_PROBE_MS: int(
+    250,
+    600_000,
+  )({ default: 30_000, desc: 'Longest pause between two probes of a replica that is left alone.' }),
+  FEATURE_REPLICA_READS: bool({
+    default: true,
+    desc: 'Reads go to replicas; off: every read goes to the writer, and replicas only stand by for it.',
+  }),
 
   REDIS_URL: str({
     default: 'redis://127.0.0.1:6379',

@@ -29,6 +29,8 @@ export interface TestServicesOptions {
    * frozen or made to lag. Otherwise the file gets a database of its own on the shared servers.
    */
   readonly dedicatedPostgres?: boolean;
+  /** Standbys of a dedicated PostgreSQL; one by default. */
+  readonly replicas?: number;
 }
 
 export async function startTestServices(options: TestServicesOptions = {}): Promise<TestServices> {
@@ -40,7 +42,9 @@ export async function startTestServices(options: TestServicesOptions = {}): Prom
     return redis;
   };
   const [database, redis] = await Promise.all([
-    options.dedicatedPostgres === true ? startDedicatedPostgres(shared) : createSharedDatabase(shared),
+    options.dedicatedPostgres === true
+      ? startDedicatedPostgres(shared, options.replicas ?? 1)
+      : createSharedDatabase(shared),
     startAnotherRedis(),
   ]);
   return {
@@ -66,13 +70,13 @@ async function createSharedDatabase(shared: SharedServices): Promise<Database> {
   return { ...(await createTestDatabase(shared)), postgres: undefined };
 }
 
-async function startDedicatedPostgres(shared: SharedServices): Promise<Database> {
+async function startDedicatedPostgres(shared: SharedServices, replicas: number): Promise<Database> {
   const name = `postgres-${randomBytes(8).toString('hex')}`;
   const postgres = await startPostgres({
     dataDir: join(shared.directory, name),
     runDir: shared.runDir,
     namePrefix: `${name}-`,
-    replica: true,
+    replica: { count: replicas },
     durable: false,
     maxConnections: 200,
   });

@@ -52,7 +52,6 @@ describe('an error of the database', () => {
   });
 
   it.each([
-    'timeout exceeded when trying to connect',
     'Connection terminated unexpectedly',
     'Connection terminated due to connection timeout',
     'Query read timeout',

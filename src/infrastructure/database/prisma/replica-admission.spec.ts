@@ -8,6 +8,7 @@ function create(outcomes: ('answers' | 'fails' | 'hangs')[]) {
   const events: string[] = [];
   let hanging: (() => void) | undefined;
   const admission = new ReplicaAdmission({
+    pauseMaxMs: 30_000,
     probe: () => {
       events.push('probe');
       const outcome = outcomes.shift();

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+
 /** The replica did not answer a probe; the read that gets this goes to another node. */
 export class ReplicaLostError extends Error {
   constructor() {
@@ -9,13 +10,14 @@ export class ReplicaLostError extends Error {
 
 /** After the first failed probe; doubled by each further one. */
 const FIRST_PAUSE_MS = 250;
-const PAUSE_MAX_MS = 30_000;
 
 interface ReplicaAdmissionOptions {
   /** Rejects, within a short deadline of its own, while the replica cannot serve. */
   readonly probe: () => Promise<void>;
   readonly onEjected: (reason: unknown) => void;
   readonly onReadmitted: () => void;
+  /** DATABASE_REPLICA_PROBE_MS */
+  readonly pauseMaxMs: number;
   readonly pause?: (ms: number) => Promise<void>;
 }
 
@@ -26,7 +28,7 @@ interface ReplicaAdmissionOptions {
  * {@link ReplicaLostError}, so that one that hangs costs the reads that were in flight a deadline, and
  * no other.
  *
- * The pause between probes doubles up to 30 s. Only a read that succeeded makes it short again: a
+ * The pause between probes doubles up to a maximum. Only a read that succeeded makes it short again: a
  * replica that answers probes and nothing else is not asked more and more often.
  */
 export class ReplicaAdmission {
@@ -80,7 +82,7 @@ export class ReplicaAdmission {
   private async probeUntilAdmitted(): Promise<void> {
     while (this.state === 'ejected') {
       const pauseMs = this.pauseMs;
-      this.pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, 2 * pauseMs), PAUSE_MAX_MS);
+      this.pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, 2 * pauseMs), this.options.pauseMaxMs);
       if (pauseMs > 0) await this.pause(pauseMs);
       if (await this.answersProbe()) this.readmit();
     }

@@ -36,11 +36,14 @@ export class ReplicaObserver {
       onEjected: (reason) => {
         this.ejected.add(replica);
         this.ejections.inc({ replica });
-        this.logger.warn({ replica, reason: String(reason) }, 'a replica failed; its reads go elsewhere');
+        this.logger.warn(
+          { event: 'replicaEjected', replica, reason: String(reason) },
+          'a replica failed; its reads go elsewhere',
+        );
       },
       onReadmitted: () => {
         this.ejected.delete(replica);
-        this.logger.info({ replica }, 'a replica answers again');
+        this.logger.info({ event: 'replicaReadmitted', replica }, 'a replica answers again');
       },
       onProbe: (outcome) => {
         this.probes.inc({ replica, outcome });

@@ -1,20 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { Client, type ClientConfig, type Pool } from 'pg';
+import type { ClientConfig } from 'pg';
 import { isDatabaseUnavailable, isNodeUnavailable } from './database-errors.js';
+import { NotInRecoveryError } from './database-outages.js';
 import { PrismaClient } from './generated/client.js';
+import type { NodePool } from './node-pool.js';
+import { NodeProbe, type NodeState } from './node-probe.js';
 import { ReplicaAdmission, ReplicaLostError } from './replica-admission.js';
 import { parseWalPosition, type WalPosition } from './wal-position.js';
-
-/** A node that is worth asking says so sooner: a probe is one connection and one statement. */
-const PROBE_DEADLINE_MS = 1000;
-
-/** The node is not in recovery any more: whatever it has now diverges from what we follow. */
-class NotInRecoveryError extends Error {
-  constructor() {
-    super('the replica is not in recovery');
-    this.name = 'NotInRecoveryError';
-  }
-}
 
 export interface ReplicaEvents {
   onEjected(reason: unknown): void;
@@ -22,23 +14,33 @@ export interface ReplicaEvents {
   onProbe(outcome: 'answered' | 'failed'): void;
 }
 
+export interface ReplicaOptions {
+  readonly pool: NodePool;
+  readonly connection: ClientConfig;
+  readonly events: ReplicaEvents;
+  /** Longest pause between two probes. */
+  readonly probePauseMaxMs: number;
+}
+
 /** One read replica: its pool, what it is known to have replayed, and whether it may be asked. */
 export class Replica {
   readonly client: PrismaClient;
+  readonly pool: NodePool;
   private readonly admission: ReplicaAdmission;
   private replayed: WalPosition = 0n;
+  /** Zero until a look has told it. */
+  private timeline = 0;
 
-  constructor(
-    readonly pool: Pool,
-    connection: ClientConfig,
-    events: ReplicaEvents,
-  ) {
+  constructor({ pool, connection, events, probePauseMaxMs }: ReplicaOptions) {
+    this.pool = pool;
     this.client = new PrismaClient({ adapter: new PrismaPg(pool) });
     this.admission = new ReplicaAdmission({
+      pauseMaxMs: probePauseMaxMs,
       probe: () =>
         probe(connection).then(
-          () => {
+          (state) => {
             events.onProbe('answered');
+            this.learn(state);
           },
           (error: unknown) => {
             events.onProbe('failed');
@@ -48,6 +50,7 @@ export class Replica {
       onEjected: (reason) => {
         // It may come back as another copy of the data, which has replayed less.
         this.replayed = 0n;
+        this.timeline = 0;
         events.onEjected(reason);
       },
       onReadmitted: () => {
@@ -65,6 +68,27 @@ export class Replica {
   }
 
   /**
+   * True when what it has replayed belongs to the history of a writer on this timeline. One that still
+   * follows a primary that was replaced may have more of the old history than the new writer took over, and
+   * its positions then mean something else.
+   */
+  isOn(timeline: number): boolean {
+    return this.timeline >= timeline;
+  }
+
+  /** A look at the node outside of its pool. */
+  heard(state: NodeState): void {
+    if (!this.isAdmitted) return;
+    if (state.isStandby) this.learn(state);
+    else this.admission.eject(new NotInRecoveryError());
+  }
+
+  /** A look at the node failed: found out before a read has to. */
+  lookFailed(error: unknown): void {
+    if (isNodeUnavailable(error)) this.admission.eject(error);
+  }
+
+  /**
    * What the work read here; null when it gave null, and when the replica failed it: then another node is
    * to be asked. A node that could not be reached or did not answer is ejected.
    */
@@ -73,7 +97,7 @@ export class Replica {
       return await this.admission.run(work);
     } catch (error) {
       if (error instanceof ReplicaLostError) return null;
-      if (error instanceof NotInRecoveryError || isNodeUnavailable(error)) this.admission.eject(error);
+      if (isNodeUnavailable(error)) this.admission.eject(error);
       // A statement that was in the way of the replay says nothing of the node.
       else if (!isDatabaseUnavailable(error)) throw error;
       return null;
@@ -92,8 +116,14 @@ export class Replica {
     );
     const position = result.rows[0]?.position ?? null;
     if (position === null) throw new NotInRecoveryError();
-    this.replayed = parseWalPosition(position);
-    return this.replayed;
+    const replayed = parseWalPosition(position);
+    if (replayed > this.replayed) this.replayed = replayed;
+    return replayed;
+  }
+
+  private learn({ position, timeline }: NodeState): void {
+    if (position > this.replayed) this.replayed = position;
+    if (timeline > this.timeline) this.timeline = timeline;
   }
 
   async close(): Promise<void> {
@@ -104,19 +134,13 @@ export class Replica {
 }
 
 /** On a connection of its own: those of the pool may all hang. */
-async function probe(connection: ClientConfig): Promise<void> {
-  const client = new Client({
-    ...connection,
-    connectionTimeoutMillis: PROBE_DEADLINE_MS,
-    query_timeout: PROBE_DEADLINE_MS,
-  });
-  // Its calls reject by themselves; without a listener the event ends the process.
-  client.on('error', () => undefined);
+async function probe(connection: ClientConfig): Promise<NodeState> {
+  const node = new NodeProbe(connection);
   try {
-    await client.connect();
-    const { rows } = await client.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
-    if (rows[0]?.standby !== true) throw new NotInRecoveryError();
+    const state = await node.ask();
+    if (!state.isStandby) throw new NotInRecoveryError();
+    return state;
   } finally {
-    client.end().catch(() => undefined);
+    node.close();
   }
 }

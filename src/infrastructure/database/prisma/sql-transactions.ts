@@ -1,0 +1,151 @@
+import type { PoolClient, QueryResult } from 'pg';
+import { isDatabaseUnavailable, sqlStateOf } from './database-errors.js';
+import { DatabaseOutageError, NotWriterError } from './database-outages.js';
+import { destroyConnection } from './node-pool.js';
+import { SqlTransaction } from './sql-transaction.js';
+import { parseWalPosition, type WalPosition } from './wal-position.js';
+import type { WriterFollower } from './writer-follower.js';
+
+/** At or behind it lies everything that was committed before; null on a node in recovery. */
+export const CURRENT_POSITION =
+  'SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END::text AS position';
+
+/** The timeline of the node in front of a WAL file's name; null in recovery. It costs no round trip. */
+const TIMELINE =
+  'SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END AS timeline';
+
+interface PositionRow {
+  readonly position: string | null;
+}
+
+/** The work ran longer than DATABASE_TRANSACTION_TIMEOUT_MS. */
+class TransactionDeadlineError extends DatabaseOutageError {
+  constructor() {
+    super('the transaction has exceeded its deadline');
+  }
+}
+
+export interface SqlTransactionsOptions {
+  readonly follower: WriterFollower;
+  readonly statementTimeoutMs: number;
+  readonly transactionTimeoutMs: number;
+}
+
+/**
+ * Transactions of hand-written statements on the writer. BEGIN carries the deadlines of the statements
+ * (SET LOCAL, which PgBouncer's transaction mode supports) and asks for the timeline, so that nothing is
+ * written where another node has been promoted, whatever the connection has come to lead to.
+ */
+export class SqlTransactions {
+  private readonly begin: string;
+
+  constructor(private readonly options: SqlTransactionsOptions) {
+    const deadlineMs = String(options.statementTimeoutMs);
+    this.begin = [
+      'BEGIN',
+      `SET LOCAL statement_timeout = ${deadlineMs}`,
+      `SET LOCAL lock_timeout = ${deadlineMs}`,
+      `SET LOCAL idle_in_transaction_session_timeout = ${deadlineMs}`,
+      TIMELINE,
+    ].join('; ');
+  }
+
+  /** Committed when `work` resolves; when the error comes from COMMIT itself the outcome is unknown. */
+  async run<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    const { result } = await this.transact(
+      () => Promise.resolve(),
+      work,
+      async (client) => {
+        await client.query('COMMIT');
+      },
+    );
+    return result;
+  }
+
+  /** `look` goes out with BEGIN; the position is behind the COMMIT. */
+  async runAfter<Seen, T>(
+    look: (transaction: SqlTransaction) => Promise<Seen>,
+    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+  ): Promise<{ result: T; position: WalPosition }> {
+    const { result, end } = await this.transact(look, work, async (client) => {
+      const [, { rows }] = await Promise.all([
+        client.query('COMMIT'),
+        client.query<PositionRow>(CURRENT_POSITION),
+      ]);
+      return toPosition(rows);
+    });
+    return { result, position: end };
+  }
+
+  /** A position at or behind which everything lies that was committed on the writer before the call. */
+  async currentPosition(): Promise<WalPosition> {
+    const { rows } = await this.options.follower.current.pool.query<PositionRow>(CURRENT_POSITION);
+    return toPosition(rows);
+  }
+
+  private async transact<Seen, T, End>(
+    look: (transaction: SqlTransaction) => Promise<Seen>,
+    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+    commit: (client: PoolClient) => Promise<End>,
+  ): Promise<{ result: T; end: End }> {
+    const { follower } = this.options;
+    const client = await follower.current.pool.connect();
+    const deadline = this.limit(client);
+    let broken: Error | undefined;
+    try {
+      const transaction = new SqlTransaction(client);
+      const [begun, seen] = await Promise.all([client.query(this.begin), look(transaction)]);
+      follower.admit(toState(begun));
+      const result = await work(transaction, seen);
+      return { result, end: await commit(client) };
+    } catch (error) {
+      follower.suspect(error);
+      broken = await rollBack(client, error);
+      throw deadline.isOver() ? new TransactionDeadlineError() : error;
+    } finally {
+      deadline.clear();
+      client.release(broken);
+    }
+  }
+
+  /** Closes the connection when the time is over: whatever the transaction waits for then fails. */
+  private limit(client: PoolClient): { isOver: () => boolean; clear: () => void } {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      destroyConnection(client);
+    }, this.options.transactionTimeoutMs);
+    return {
+      isOver: () => isOver,
+      clear: () => {
+        clearTimeout(timer);
+      },
+    };
+  }
+}
+
+function toPosition([row]: readonly PositionRow[]): WalPosition {
+  const position = row?.position ?? null;
+  if (position === null) throw new NotWriterError('the node is in recovery');
+  return parseWalPosition(position);
+}
+
+/** Of the answers to BEGIN and what goes with it the last one is the timeline. */
+function toState(begun: unknown): { isStandby: boolean; timeline: number } {
+  const results = begun as QueryResult<{ timeline: string | null }>[];
+  const timeline = results.at(-1)?.rows[0]?.timeline ?? null;
+  return { isStandby: timeline === null, timeline: timeline === null ? 0 : parseInt(timeline, 16) };
+}
+
+/** Undefined when the connection can be used again; otherwise why it cannot. */
+async function rollBack(client: PoolClient, error: unknown): Promise<Error | undefined> {
+  // A server that did not answer at all would not answer this either, and the caller waits for it.
+  const isSilent = isDatabaseUnavailable(error) && sqlStateOf(error) === null;
+  if (isSilent) return error instanceof Error ? error : new Error(String(error));
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch (failure) {
+    return failure instanceof Error ? failure : new Error(String(failure));
+  }
+}
