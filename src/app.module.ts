@@ -6,7 +6,7 @@ import { type AppConfig, ConfigModule } from './config/index.js';
 import { AccessGuard } from './core/access-control/index.js';
 import { DistributedServicesModule } from './core/distributed-services.module.js';
 import { LoadSheddingModule } from './core/load-shedding/index.js';
-import { HttpThrottlerGuard } from './core/rate-limiter/index.js';
+import { ClientRateLimitGuard, UserRateLimitGuard } from './core/rate-limiter/index.js';
 import { PrismaModule } from './infrastructure/database/prisma/index.js';
 import { type Logger, LoggingModule } from './infrastructure/logging/index.js';
 import { MetricsModule } from './infrastructure/metrics/index.js';
@@ -38,10 +38,11 @@ export class AppModule {
       ],
       providers: [
         RequestDeadlines,
-        // In this order: the limit by address before any work on the token.
+        // In this order: the limits by client before any work on the token, those by user behind it.
         AccessGuard,
-        { provide: APP_GUARD, useExisting: HttpThrottlerGuard },
+        { provide: APP_GUARD, useExisting: ClientRateLimitGuard },
         { provide: APP_GUARD, useExisting: AccessGuard },
+        { provide: APP_GUARD, useExisting: UserRateLimitGuard },
       ],
     };
   }

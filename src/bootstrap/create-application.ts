@@ -7,7 +7,7 @@ import type { AppConfig } from '../config/index.js';
 import { AccessGuard } from '../core/access-control/index.js';
 import { ProcessState } from '../core/health/index.js';
 import { LoadShedding } from '../core/load-shedding/index.js';
-import { HttpThrottlerGuard } from '../core/rate-limiter/index.js';
+import { RequestLimits } from '../core/rate-limiter/index.js';
 import { ShortCuts } from '../core/short-cut/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
@@ -80,7 +80,7 @@ export async function createApplication(
   const problems = new ProblemFilter(logger);
   serveShortCuts(fastify, app.get(ShortCuts), {
     access: app.get(AccessGuard),
-    limiter: app.get(HttpThrottlerGuard),
+    limiter: app.get(RequestLimits),
     problems,
   });
   app.setGlobalPrefix(API_PREFIX, {

@@ -70,6 +70,11 @@ export const ERROR_CODES = {
     'If-Match does not name the present version. Read it again and decide anew.',
   ),
   RATE_LIMITED: define(429, 'Too many requests', 'A rate limit is used up. Wait for `Retry-After` seconds.'),
+  RATE_LIMITER_UNAVAILABLE: define(
+    503,
+    'The rate limit cannot be checked',
+    'The store of the limits is away, and the route is not open without them. Retry after `Retry-After` seconds.',
+  ),
   // authentication
   AUTHENTICATION_REQUIRED: define(401, 'Authentication is required', 'No access token was sent. Log in.'),
   ACCESS_TOKEN_INVALID: define(

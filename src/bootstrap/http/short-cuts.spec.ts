@@ -3,7 +3,7 @@ import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ErrorCodeName } from '../../common/error-codes.js';
 import { Problem } from '../../common/problem.js';
 import type { AccessGuard } from '../../core/access-control/index.js';
-import type { HttpThrottlerGuard } from '../../core/rate-limiter/index.js';
+import type { RequestLimits } from '../../core/rate-limiter/index.js';
 import { SHORT_CUT, ShortCuts } from '../../core/short-cut/index.js';
 import type { Logger } from '../../infrastructure/logging/index.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -18,7 +18,7 @@ class Controller {
 describe('a short cut', () => {
   interface Behaviour {
     isLate?: boolean;
-    forbids?: 'limit' | 'access';
+    forbids?: 'limit' | 'access' | 'user limit';
     plan?: () => string | null;
     answer?: (plan: string, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
   }
@@ -44,7 +44,10 @@ describe('a short cut', () => {
     });
     const fastify = Fastify();
     serveShortCuts(fastify, shortCuts, {
-      limiter: { admit: guard('limit', 'RATE_LIMITED') } as unknown as HttpThrottlerGuard,
+      limiter: {
+        admitClient: guard('limit', 'RATE_LIMITED'),
+        admitUser: guard('user limit', 'RATE_LIMITED'),
+      } as unknown as RequestLimits,
       access: { canActivate: guard('access', 'PERMISSION_DENIED') } as unknown as AccessGuard,
       problems: new ProblemFilter({ error: () => undefined } as unknown as Logger),
     });
@@ -67,7 +70,7 @@ describe('a short cut', () => {
     async (behaviour) => {
       const { bodies, asked } = await ask(behaviour);
       expect(bodies).toEqual({ marked: 'planned', unmarked: 'from Nest', unknown: 'from Nest' });
-      expect(asked).toEqual(['limit', 'access', 'plan']);
+      expect(asked).toEqual(['limit', 'access', 'user limit', 'plan']);
     },
   );
 
@@ -76,7 +79,7 @@ describe('a short cut', () => {
     async (behaviour) => {
       const { bodies, asked } = await ask({ ...behaviour, plan: () => null });
       expect(bodies.marked).toBe('from Nest');
-      expect(asked).toEqual(['limit', 'access', 'plan', 'nest, admitted']);
+      expect(asked).toEqual(['limit', 'access', 'user limit', 'plan', 'nest, admitted']);
     },
   );
 
@@ -85,6 +88,8 @@ describe('a short cut', () => {
     ['limit', true, 'RATE_LIMITED', ['limit']],
     ['access', false, 'PERMISSION_DENIED', ['limit', 'access']],
     ['access', true, 'PERMISSION_DENIED', ['limit', 'access']],
+    ['user limit', false, 'RATE_LIMITED', ['limit', 'access', 'user limit']],
+    ['user limit', true, 'RATE_LIMITED', ['limit', 'access', 'user limit']],
   ] as const)('refuses by itself what the %s forbids, late: %p', async (forbids, isLate, code, way) => {
     const { bodies, asked } = await ask({ forbids, isLate });
     expect(JSON.parse(bodies.marked)).toMatchObject({ code });

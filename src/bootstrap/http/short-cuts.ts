@@ -1,12 +1,12 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { AccessGuard } from '../../core/access-control/index.js';
-import type { HttpThrottlerGuard } from '../../core/rate-limiter/index.js';
+import type { RequestLimits } from '../../core/rate-limiter/index.js';
 import { SHORT_CUT, type ShortCuts } from '../../core/short-cut/index.js';
 import type { ProblemFilter } from './problem.filter.js';
 
 interface Surroundings {
-  readonly limiter: HttpThrottlerGuard;
+  readonly limiter: RequestLimits;
   readonly access: AccessGuard;
   readonly problems: ProblemFilter;
 }
@@ -52,9 +52,14 @@ export function serveShortCuts(
     };
   });
 
-  /** True at once when neither guard has to wait. */
+  /** True at once when no guard has to wait. */
   function admit(context: ExecutionContextHost): true | Promise<true> {
-    const counted = limiter.admit(context);
-    return counted === true ? access.canActivate(context) : counted.then(() => access.canActivate(context));
+    const counted = limiter.admitClient(context);
+    return counted === true ? admitKnown(context) : counted.then(() => admitKnown(context));
+  }
+
+  function admitKnown(context: ExecutionContextHost): true | Promise<true> {
+    const proven = access.canActivate(context);
+    return proven === true ? limiter.admitUser(context) : proven.then(() => limiter.admitUser(context));
   }
 }

@@ -1,38 +1,46 @@
-import { Module } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
-import { ThrottlerModule } from '@nestjs/throttler';
+import { Global, Module } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
-import { HttpThrottlerGuard, RATE_LIMIT_CLASS, type RateLimitClass } from './http-throttler.guard.js';
-import { InMemoryThrottlerStorage } from './in-memory-throttler-storage.js';
+import { Logger } from '../../infrastructure/logging/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { RedisService } from '../../infrastructure/redis/index.js';
+import { AccountAttempts } from './account-attempts.js';
+import { ApiKeys } from './api-keys.js';
+import { DistributedRateLimiter } from './distributed-rate-limiter.service.js';
+import { InMemoryRateLimiter } from './in-memory-rate-limiter.js';
+import { ClientRateLimitGuard, UserRateLimitGuard } from './rate-limit.guard.js';
+import { RateLimitPolicies } from './rate-limit-policies.js';
+import { RateLimiter } from './rate-limiter.js';
+import { RateLimiterThrottlerStorage } from './rate-limiter-throttler.storage.js';
+import { RequestLimits } from './request-limits.js';
 
-const WINDOW_MS = 60_000;
-
+/** Global: the guards of all routes need it, and whoever gives points back. */
+@Global()
 @Module({
-  imports: [
-    ThrottlerModule.forRootAsync({
-      inject: [AppConfig, Reflector, Clock],
-      useFactory: (config: AppConfig, reflector: Reflector, clock: Clock) => ({
-        storage: new InMemoryThrottlerStorage(clock),
-        skipIf: () => !config.env.RATE_LIMIT_ENABLED,
-        throttlers: [
-          {
-            ttl: WINDOW_MS,
-            limit: (context) => {
-              const name = reflector.getAllAndOverride<RateLimitClass | undefined>(RATE_LIMIT_CLASS, [
-                context.getHandler(),
-                context.getClass(),
-              ]);
-              return name === 'auth'
-                ? config.env.RATE_LIMIT_AUTH_PER_MINUTE
-                : config.env.RATE_LIMIT_PER_MINUTE;
-            },
-          },
-        ],
-      }),
-    }),
+  providers: [
+    {
+      provide: RateLimiter,
+      inject: [RedisService, Clock, AppConfig, Logger, Metrics],
+      useFactory: (redis: RedisService, clock: Clock, config: AppConfig, logger: Logger, metrics: Metrics) =>
+        config.env.FEATURE_RATE_LIMITER
+          ? new DistributedRateLimiter(redis, clock, config, logger, metrics)
+          : new InMemoryRateLimiter(clock),
+    },
+    RateLimitPolicies,
+    ApiKeys,
+    AccountAttempts,
+    RequestLimits,
+    ClientRateLimitGuard,
+    UserRateLimitGuard,
+    RateLimiterThrottlerStorage,
   ],
-  providers: [HttpThrottlerGuard],
-  exports: [ThrottlerModule, HttpThrottlerGuard],
+  exports: [
+    RateLimiter,
+    AccountAttempts,
+    RequestLimits,
+    ClientRateLimitGuard,
+    UserRateLimitGuard,
+    RateLimiterThrottlerStorage,
+  ],
 })
 export class RateLimiterModule {}

@@ -15,6 +15,13 @@ export const redisKeys = {
    */
   writePosition: (principalId: string): string =>
     `caudal:consistency:write:{writes-${principalId.slice(-1)}}:${principalId}`,
+  /**
+   * String, the sliding window of one subject under one policy (its length, at most 49 days). The bucket is
+   * that of the subject, so that its limits are decided together, and those of many subjects in few commands.
+   */
+  limitWindow: (bucket: string, id: string): string => `caudal:limit:window:{limits-${bucket}}:${id}`,
+  /** Sorted set, the live processes by their last beat (three beats). */
+  limitPods: (): string => 'caudal:limit:pods:{limit-pods}',
   /** Stream of the outbox events. */
   events: (): string => 'caudal:events:stream:{events}',
   /** String, one cached answer of the catalogue (CACHE_TTL_SECONDS). */

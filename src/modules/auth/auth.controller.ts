@@ -12,7 +12,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../../common/problem.js';
 import { Anonymous } from '../../core/access-control/index.js';
 import { CheckOrigin } from '../../core/origin-check/index.js';
-import { RateLimit } from '../../core/rate-limiter/index.js';
+import { AccountAttempts, RateLimit } from '../../core/rate-limiter/index.js';
 import { describeDevice, type SessionDevice } from '../../core/session/index.js';
 import { SignInHooks } from '../../core/sign-in/index.js';
 import { AuthService, type SignIn } from './auth.service.js';
@@ -36,10 +36,11 @@ export class AuthController {
   constructor(
     private readonly auth: AuthService,
     private readonly hooks: SignInHooks,
+    private readonly attempts: AccountAttempts,
   ) {}
 
   @Post('register')
-  @RateLimit('auth')
+  @RateLimit('auth', 'registration')
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Open an account and sign in', description: TAKES_CART_ALONG })
   @ApiCreatedResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
@@ -55,7 +56,7 @@ export class AuthController {
 
   @Post('login')
   @HttpCode(200)
-  @RateLimit('auth')
+  @RateLimit('auth', 'login', 'login-account')
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Sign in with e-mail and password', description: TAKES_CART_ALONG })
   @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
@@ -67,7 +68,9 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
-    return this.complete(await this.auth.logIn(body.email, body.password, deviceOf(request)), request, reply);
+    const signIn = await this.auth.logIn(body.email, body.password, deviceOf(request));
+    if (signIn.kind === 'signed_in') await this.attempts.loggedIn(body.email, request.ip);
+    return this.complete(signIn, request, reply);
   }
 
   @Post('refresh')

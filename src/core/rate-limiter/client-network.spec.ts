@@ -1,4 +1,4 @@
-import { clientNetwork } from './http-throttler.guard.js';
+import { clientNetwork } from './client-network.js';
 
 describe('the network that a client address counts for', () => {
   it.each([

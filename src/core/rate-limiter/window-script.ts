@@ -1,0 +1,66 @@
+import { RedisScript } from '../../infrastructure/redis/index.js';
+import type { WindowTerms } from './sliding-window.js';
+
+/** What is asked of one window; the fields of ARGV[3] of window-take.lua. Points and milliseconds. */
+export interface WindowOrder {
+  readonly forced?: number;
+  readonly wanted?: number;
+  readonly needed?: number;
+  readonly back?: number;
+  readonly leadMs?: number;
+  readonly blockMs?: number;
+  readonly isShadow?: boolean;
+  readonly blocksAtOnce?: boolean;
+}
+
+/** How a window answered. `retryMs` is Infinity for never. */
+export interface WindowReply {
+  readonly granted: number;
+  readonly remaining: number;
+  readonly retryMs: number;
+  readonly resetMs: number;
+}
+
+const TERMS_BYTES = 8;
+const ORDER_BYTES = 25;
+const REPLY_LENGTH = 4;
+const SHADOW = 1;
+const BLOCK_AT_ONCE = 2;
+
+/** See the header of the script. */
+export const windowTake = new RedisScript(
+  new URL('./scripts/window-take.lua', import.meta.url),
+  (reply): WindowReply[] => {
+    const numbers = reply as number[];
+    const replies: WindowReply[] = [];
+    for (let at = 0; at + REPLY_LENGTH <= numbers.length; at += REPLY_LENGTH) {
+      const [granted = 0, remaining = 0, retry = 0, resetMs = 0] = numbers.slice(at, at + REPLY_LENGTH);
+      replies.push({ granted, remaining, retryMs: retry === -1 ? Infinity : retry, resetMs });
+    }
+    return replies;
+  },
+);
+
+export function encodeTerms(terms: readonly WindowTerms[]): Buffer {
+  const bytes = Buffer.allocUnsafe(terms.length * TERMS_BYTES);
+  for (const [index, { windowMs, limit }] of terms.entries()) {
+    bytes.writeUInt32BE(windowMs, index * TERMS_BYTES);
+    bytes.writeUInt32BE(limit, index * TERMS_BYTES + 4);
+  }
+  return bytes;
+}
+
+export function encodeOrders(orders: readonly WindowOrder[]): Buffer {
+  const bytes = Buffer.allocUnsafe(orders.length * ORDER_BYTES);
+  for (const [index, order] of orders.entries()) {
+    const { forced = 0, wanted = 0, needed = 0, back = 0, leadMs = 0, blockMs = 0 } = order;
+    let at = index * ORDER_BYTES;
+    for (const field of [forced, wanted, needed, back, leadMs, blockMs])
+      at = bytes.writeUInt32BE(Math.min(field, 0xffffffff), at);
+    bytes.writeUInt8(
+      (order.isShadow === true ? SHADOW : 0) + (order.blocksAtOnce === true ? BLOCK_AT_ONCE : 0),
+      at,
+    );
+  }
+  return bytes;
+}
