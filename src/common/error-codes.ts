@@ -217,6 +217,22 @@ export const ERROR_CODES = {
     'The payment provider is unavailable',
     'Nothing was charged; the reservation is kept until it expires. Retry with the same key.',
   ),
+  // circuit breakers
+  CIRCUIT_BREAKER_NOT_FOUND: define(
+    404,
+    'There is no such circuit breaker',
+    'No circuit breaker has this name; the list of them tells the names.',
+  ),
+  CIRCUIT_BREAKER_SWITCHED_OFF: define(
+    409,
+    'Circuit breakers are switched off',
+    'The feature is switched off in the configuration, so that no mode can be set.',
+  ),
+  CIRCUIT_BREAKER_STORE_UNAVAILABLE: define(
+    503,
+    'The circuit breakers cannot be reached',
+    'Redis did not confirm the change, which may have been made or not. Read the state, or send it again.',
+  ),
   // machinery
   DATABASE_UNAVAILABLE: define(
     503,

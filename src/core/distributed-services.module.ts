@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AdmissionModule } from './admission/index.js';
 import { AnswerCacheModule } from './answer-cache/index.js';
+import { CircuitBreakerModule } from './circuit-breaker/index.js';
 import { CursorModule } from './cursor/index.js';
 import { EventsModule } from './events/index.js';
 import { FeatureFlagsModule } from './feature-flags/index.js';
@@ -20,6 +21,7 @@ const SERVICES = [
   JobsModule,
   PartitioningModule,
   EventsModule,
+  CircuitBreakerModule,
   IdempotencyModule,
   AdmissionModule,
   ReadConsistencyModule,

@@ -53,4 +53,8 @@ export class ApiClient {
   post(path: string, request?: ApiRequest): Promise<ApiAnswer> {
     return this.request('POST', path, request);
   }
+
+  put(path: string, request?: ApiRequest): Promise<ApiAnswer> {
+    return this.request('PUT', path, request);
+  }
 }

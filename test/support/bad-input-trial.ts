@@ -80,6 +80,7 @@ class BadInputTrial {
       '/api/v1/admin/categories/{id}': String(category.body['id']),
       '/api/v1/admin/stock/{variantId}': variantId,
       '/api/v1/admin/stock/{variantId}/movements': variantId,
+      '/api/v1/admin/circuit-breakers/{name}': 'payments-test',
       '/api/v1/cart/lines/{id}': (cart.body['lines'] as [{ id: string }])[0].id,
       '/api/v1/orders/{id}': String(order.body['id']),
       '/api/v1/orders/{id}/payments': String(order.body['id']),
@@ -107,6 +108,7 @@ class BadInputTrial {
       'POST /api/v1/admin/categories': { slug: 'bad-input', name: 'Bad', parentId: null, position: 1 },
       'PATCH /api/v1/admin/categories/{id}': { name: 'Bad', parentId: null, position: 1 },
       'PUT /api/v1/admin/stock/{variantId}': { onHand: 1000 },
+      'PUT /api/v1/admin/circuit-breakers/{name}': { mode: 'automatic' },
       'POST /api/v1/cart/lines': { variantId, quantity: 1 },
       'PATCH /api/v1/cart/lines/{id}': { quantity: 1 },
       'POST /api/v1/orders': {

@@ -34,6 +34,14 @@ export const redisKeys = {
   sessionCensus: (shard: string): string => `caudal:session:census:{s-${shard}}`,
   /** Channel, `<ms> s <session id>` or `<ms> u <epoch> <user id>`: what ended early just now. */
   sessionEndsChannel: (): string => 'caudal:session:ended:{sessions}',
+  /** Hash, what the fleet has decided on a circuit breaker (7 days after the last poll). */
+  breakerState: (name: string): string => `caudal:breaker:state:{breaker-${name}}`,
+  /** Sorted set, processes whose own circuit is open, by the time of their last vote (three polls). */
+  breakerVotes: (name: string): string => `caudal:breaker:votes:{breaker-${name}}`,
+  /** Sorted set, probes on their way, by the end of their lease (the longest lease). */
+  breakerLeases: (name: string): string => `caudal:breaker:leases:{breaker-${name}}`,
+  /** Channel of the decisions on a circuit breaker. */
+  breakerChannel: (name: string): string => `caudal:breaker:changes:{breaker-${name}}`,
 } as const;
 
 /** The part of a key that decides its cluster slot: keys with the same tag may go into one script. */

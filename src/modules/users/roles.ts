@@ -22,6 +22,8 @@ const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'read:users',
     'read:health',
     'write:sessions',
+    'read:circuit-breakers',
+    'write:circuit-breakers',
   ],
   superadmin: ['*'],
 };
