@@ -14,6 +14,7 @@ import { Logger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { stockChanged, StockRepository } from '../inventory/index.js';
 import {
+  type ChargeLeave,
   type ChargeOutcome,
   type PaymentIntent,
   PaymentIntentsRepository,
@@ -32,13 +33,24 @@ const HOLD_FACTOR = 3;
 
 type Begun =
   | { readonly kind: 'stored'; readonly answer: StoredAnswer }
-  | { readonly kind: 'charge'; readonly intent: PaymentIntent };
+  | { readonly kind: 'charge'; readonly intent: PaymentIntent; readonly leave: ChargeLeave };
+
+/** Leave to call the provider, or why it is not to be called. */
+type Leave = ChargeLeave | PaymentUnavailableError;
+
+interface Attempt {
+  readonly scope: IdempotencyScope;
+  readonly fingerprint: Buffer;
+  readonly orderId: string;
+  readonly provider: string;
+}
 
 /**
  * Pays orders in three steps, none of which holds a lock across the network: the intent is committed,
  * the provider is called with the intent's id as its key, and the outcome is settled together with
  * the order, the stock and the stored answer. Whoever comes later with the same key, or the reconciler,
- * goes on where a lost answer or a dead process left off.
+ * goes on where a lost answer or a dead process left off. Leave to call the provider is asked for first:
+ * while its circuit is open no intent is made, and an order that has none stays free for any key.
  */
 @Injectable()
 export class OrderPaymentService {
@@ -67,11 +79,10 @@ export class OrderPaymentService {
   async pay(principal: Principal, orderId: string, key: string, dto: PayOrderDto): Promise<StoredAnswer> {
     const fingerprint = fingerprintOf([orderId, dto.provider, dto.token]);
     const scope = new IdempotencyScope(principal.userId, PAY_ORDER_ROUTE, key);
-    const begun = await this.orders.transaction((transaction) =>
-      this.begin(transaction, scope, fingerprint, orderId, dto.provider),
-    );
+    const leave = await this.payments.admitCharge(dto.provider);
+    const begun = await this.beginWith(leave, { scope, fingerprint, orderId, provider: dto.provider });
     if (begun.kind === 'stored') return begun.answer;
-    const outcome = await this.charge(begun.intent, dto.token);
+    const outcome = await this.charge(begun.leave, begun.intent, dto.token);
     const answer = await this.settle(begun.intent, outcome, principal.userId);
     await this.consistency.recordWrite(principal.userId);
     return answer;
@@ -119,12 +130,22 @@ export class OrderPaymentService {
     });
   }
 
+  /** Gives the leave back unless it is to be used. */
+  private async beginWith(leave: Leave, attempt: Attempt): Promise<Begun> {
+    let isUsed = false;
+    try {
+      const begun = await this.orders.transaction((transaction) => this.begin(transaction, leave, attempt));
+      isUsed = begun.kind === 'charge';
+      return begun;
+    } finally {
+      if (!isUsed && !(leave instanceof PaymentUnavailableError)) leave.release();
+    }
+  }
+
   private async begin(
     transaction: SqlTransaction,
-    scope: IdempotencyScope,
-    fingerprint: Buffer,
-    orderId: string,
-    provider: string,
+    leave: Leave,
+    { scope, fingerprint, orderId, provider }: Attempt,
   ): Promise<Begun> {
     const [isClaimed] = await this.idempotency.claim(transaction, [scope]);
     if (isClaimed !== true) throw new Problem('IDEMPOTENCY_KEY_IN_PROGRESS', { retryAfterSeconds: 1 });
@@ -141,7 +162,7 @@ export class OrderPaymentService {
     if (own !== undefined && !own.requestFingerprint.equals(fingerprint))
       throw new Problem('IDEMPOTENCY_KEY_REUSED');
     // Its outcome must be learnt whatever has become of the order.
-    if (own?.status === 'processing') return { kind: 'charge', intent: own };
+    if (own?.status === 'processing') return { kind: 'charge', intent: own, leave: granted(leave) };
     if (order.status !== 'pending_payment' || !order.isReserved) {
       throw new Problem('ORDER_NOT_PAYABLE', {
         extensions: { orderStatus: order.status === 'pending_payment' ? 'expired' : order.status },
@@ -150,6 +171,7 @@ export class OrderPaymentService {
     if (intents.some(({ status }) => status === 'processing')) {
       throw new Problem('PAYMENT_IN_PROGRESS', { retryAfterSeconds: 1 });
     }
+    const usable = granted(leave);
     await this.orders.extendReservation(
       transaction,
       orderId,
@@ -164,17 +186,16 @@ export class OrderPaymentService {
       idempotencyKey: scope.key,
       requestFingerprint: fingerprint,
     });
-    return { kind: 'charge', intent };
+    return { kind: 'charge', intent, leave: usable };
   }
 
-  private async charge(intent: PaymentIntent, token: string): Promise<ChargeOutcome> {
+  private async charge(leave: ChargeLeave, intent: PaymentIntent, token: string): Promise<ChargeOutcome> {
     try {
-      return await this.payments.charge(intent, token);
+      return await leave.charge(intent, token);
     } catch (error) {
       if (error instanceof PaymentTimeoutError)
         throw new Problem('PAYMENT_PROVIDER_TIMEOUT', { cause: error });
-      if (error instanceof PaymentUnavailableError)
-        throw new Problem('PAYMENT_PROVIDER_UNAVAILABLE', { cause: error });
+      if (error instanceof PaymentUnavailableError) throw unavailable(error);
       throw error;
     }
   }
@@ -239,4 +260,18 @@ export class OrderPaymentService {
       throw new Error(`a payment that has an outcome cannot become ${status}`);
     }
   }
+}
+
+/** @throws Problem `PAYMENT_PROVIDER_UNAVAILABLE`, which undoes what the transaction has done so far. */
+function granted(leave: Leave): ChargeLeave {
+  if (leave instanceof PaymentUnavailableError) throw unavailable(leave);
+  return leave;
+}
+
+function unavailable(error: PaymentUnavailableError): Problem {
+  const { retryAfterMs } = error;
+  return new Problem('PAYMENT_PROVIDER_UNAVAILABLE', {
+    cause: error,
+    ...(retryAfterMs === null ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
+  });
 }

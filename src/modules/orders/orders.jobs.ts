@@ -4,7 +4,13 @@ import { EventOutbox } from '../../core/events/index.js';
 import { JobRunner } from '../../core/jobs/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { stockChanged, StockRepository } from '../inventory/index.js';
-import { type PaymentIntent, PaymentIntentsRepository, PaymentsService } from '../payments/index.js';
+import {
+  type PaymentIntent,
+  PaymentIntentsRepository,
+  PaymentsService,
+  PaymentTimeoutError,
+  PaymentUnavailableError,
+} from '../payments/index.js';
 import { OrderPaymentService } from './order-payment.service.js';
 import { orderEvent } from './orders.events.js';
 import { OrdersRepository } from './orders.repository.js';
@@ -83,8 +89,16 @@ export class OrderJobs implements OnModuleInit {
   private async reconcilePayments(): Promise<boolean> {
     const open = await this.intents.listUnsettled(this.config.env.PAYMENT_RECONCILE_AFTER_MS, RECONCILE_MAX);
     for (const intent of open) {
-      if (intent.status === 'refund_pending') await this.orderPayments.refund(intent);
-      else await this.reconcile(intent);
+      try {
+        if (intent.status === 'refund_pending') await this.orderPayments.refund(intent);
+        else await this.reconcile(intent);
+      } catch (error) {
+        if (error instanceof PaymentTimeoutError) continue;
+        if (!(error instanceof PaymentUnavailableError)) throw error;
+        // The provider is down, or its circuit open: the others would fare no better.
+        this.reconciled.inc({ outcome: 'postponed' });
+        return false;
+      }
     }
     return open.length === RECONCILE_MAX;
   }

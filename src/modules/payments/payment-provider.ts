@@ -18,9 +18,13 @@ export class PaymentTimeoutError extends Error {
   }
 }
 
-/** The provider cannot be reached or refuses service: nothing was charged by this call. */
+/** The provider cannot be reached, refuses service, or is not even asked: nothing was charged by this call. */
 export class PaymentUnavailableError extends Error {
-  constructor(cause: unknown) {
+  constructor(
+    cause: unknown,
+    /** When it may be worth another try; null when that is not known. */
+    readonly retryAfterMs: number | null = null,
+  ) {
     super('the payment provider is unavailable', { cause });
     this.name = 'PaymentUnavailableError';
   }

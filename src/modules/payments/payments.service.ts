@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
+import {
+  type Breaker,
+  CallTimeoutError,
+  CircuitRefusedError,
+  DistributedCircuitBreakerService,
+  type Refusal,
+} from '../../core/circuit-breaker/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import type { PaymentIntent } from './payment-intent.js';
 import {
@@ -12,18 +19,44 @@ import { TestPaymentProvider } from './test-payment-provider.js';
 
 export const PAYMENT_PROVIDERS = ['test'] as const;
 
-/** Calls of the providers, each with a deadline. Nothing here touches an order. */
+/** A call that takes most of its deadline is slow: the provider is about to miss it. */
+const SLOW_SHARE = 0.75;
+
+/** Leave to charge once. Whoever does not charge gives it back. */
+export interface ChargeLeave {
+  /** @throws PaymentTimeoutError when the outcome is unknown, PaymentUnavailableError when the call failed. */
+  charge(intent: PaymentIntent, token: string): Promise<ChargeOutcome>;
+  release(): void;
+}
+
+interface GuardedProvider {
+  readonly provider: PaymentProvider;
+  readonly breaker: Breaker;
+}
+
+/**
+ * Calls of the providers, each with a deadline and through the circuit breaker `payments-<provider>`.
+ * Nothing here touches an order.
+ */
 @Injectable()
 export class PaymentsService {
-  private readonly providers: ReadonlyMap<string, PaymentProvider>;
+  private readonly providers: ReadonlyMap<string, GuardedProvider>;
   private readonly calls;
 
   constructor(
-    private readonly config: AppConfig,
+    config: AppConfig,
+    breakers: DistributedCircuitBreakerService,
     testProvider: TestPaymentProvider,
     metrics: Metrics,
   ) {
-    this.providers = new Map([[testProvider.name, testProvider]]);
+    const { PAYMENT_PROVIDER_TIMEOUT_MS: timeoutMs, PAYMENT_PROVIDER_CONCURRENCY_MAX: concurrencyMax } =
+      config.env;
+    const guard = (provider: PaymentProvider): [string, GuardedProvider] => {
+      const slowCallMs = SLOW_SHARE * timeoutMs;
+      const breaker = breakers.create(`payments-${provider.name}`, { timeoutMs, slowCallMs, concurrencyMax });
+      return [provider.name, { provider, breaker }];
+    };
+    this.providers = new Map([guard(testProvider)]);
     this.calls = metrics.counter({
       name: 'payments_provider_calls_total',
       help: 'Calls of payment providers by outcome',
@@ -31,56 +64,75 @@ export class PaymentsService {
     });
   }
 
-  /** @throws PaymentTimeoutError when the outcome is unknown, PaymentUnavailableError when the call failed. */
-  charge(intent: PaymentIntent, token: string): Promise<ChargeOutcome> {
-    const { id: intentId, amountMinor, currency } = intent;
-    return this.call('charge', (signal) =>
-      this.provider(intent).charge({ intentId, amountMinor, currency, token }, signal),
+  /**
+   * Leave to charge, or why there is none: asked before an intent is committed, so that an intent that
+   * is refused was never made.
+   */
+  async admitCharge(providerName: string): Promise<ChargeLeave | PaymentUnavailableError> {
+    const { provider, breaker } = this.guarded(providerName);
+    const admission = await breaker.admit();
+    if (admission.kind === 'refused') {
+      this.calls.inc({ operation: 'charge', outcome: 'refused' });
+      return unavailable(admission);
+    }
+    return {
+      charge: ({ id: intentId, amountMinor, currency }, token) =>
+        this.observe(
+          'charge',
+          admission.run(({ signal }) => provider.charge({ intentId, amountMinor, currency, token }, signal)),
+        ),
+      release: () => {
+        admission.release();
+      },
+    };
+  }
+
+  /** What has become of the intent; final. @throws as {@link ChargeLeave.charge}. */
+  resolve(intent: PaymentIntent): Promise<ChargeOutcome> {
+    const { provider, breaker } = this.guarded(intent.provider);
+    return this.observe(
+      'resolve',
+      breaker.execute((call) => provider.resolve(intent.id, call.signal)),
     );
   }
 
-  /** What has become of the intent; final. @throws as {@link charge}. */
-  resolve(intent: PaymentIntent): Promise<ChargeOutcome> {
-    return this.call('resolve', (signal) => this.provider(intent).resolve(intent.id, signal));
-  }
-
-  /** @throws as {@link charge}; trying again is safe. */
+  /** @throws as {@link ChargeLeave.charge}; trying again is safe. */
   refund(intent: PaymentIntent): Promise<void> {
-    return this.call('refund', (signal) => this.provider(intent).refund(intent.id, signal));
+    const { provider, breaker } = this.guarded(intent.provider);
+    return this.observe(
+      'refund',
+      breaker.execute((call) => provider.refund(intent.id, call.signal)),
+    );
   }
 
-  private provider(intent: PaymentIntent): PaymentProvider {
-    const provider = this.providers.get(intent.provider);
-    if (provider === undefined) throw new Error(`no payment provider is called ${intent.provider}`);
-    return provider;
+  private guarded(name: string): GuardedProvider {
+    const guarded = this.providers.get(name);
+    if (guarded === undefined) throw new Error(`no payment provider is called ${name}`);
+    return guarded;
   }
 
-  private async call<T>(operation: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const signal = AbortSignal.timeout(this.config.env.PAYMENT_PROVIDER_TIMEOUT_MS);
-    const deadline = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener(
-        'abort',
-        () => {
-          reject(new PaymentTimeoutError());
-        },
-        { once: true },
-      );
-    });
+  /** Counts the call, and says in the words of this module how it failed. */
+  private async observe<T>(operation: string, call: Promise<T>): Promise<T> {
     const done = (outcome: string) => {
       this.calls.inc({ operation, outcome });
     };
     try {
-      // A provider that ignores the signal is left behind.
-      const result = await Promise.race([work(signal), deadline]);
+      const result = await call;
       done('answered');
       return result;
     } catch (error) {
-      if (signal.aborted) {
+      if (error instanceof CallTimeoutError) {
         done('timeout');
         throw new PaymentTimeoutError();
+      }
+      if (error instanceof CircuitRefusedError) {
+        done('refused');
+        throw unavailable(error);
       }
       done('failed');
       throw new PaymentUnavailableError(error);
     }
   }
 }
+
+const unavailable = (refusal: Refusal) => new PaymentUnavailableError(refusal, refusal.retryAfterMs);

@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { type ChargeOutcome, PaymentProvider, type ChargeRequest } from './payment-provider.js';
 import { TestProviderRepository } from './test-provider.repository.js';
 
-export const TEST_TOKENS = ['tok_success', 'tok_decline', 'tok_timeout'] as const;
+export const TEST_TOKENS = ['tok_success', 'tok_decline', 'tok_timeout', 'tok_outage'] as const;
 
 /**
- * A provider whose behaviour the token decides: `tok_success` charges, `tok_decline` refuses, and
- * `tok_timeout` charges but loses the answer of the first call, the worst a network can do. Its books
- * are kept outside of the process, so that "never two charges" can be counted.
+ * A provider whose behaviour the token decides: `tok_success` charges, `tok_decline` refuses,
+ * `tok_timeout` charges but loses the answer of the first call, the worst a network can do, and
+ * `tok_outage` finds the provider out of order: nothing is charged, whenever it comes. Its books are kept outside of the process, so that "never two charges" can be counted.
  */
 @Injectable()
 export class TestPaymentProvider extends PaymentProvider {
@@ -19,6 +19,7 @@ export class TestPaymentProvider extends PaymentProvider {
 
   override async charge(request: ChargeRequest, signal: AbortSignal): Promise<ChargeOutcome> {
     const { intentId, amountMinor, currency, token } = request;
+    if (token === 'tok_outage') throw new Error('the test provider is out of order');
     const status = token === 'tok_decline' ? 'declined' : 'succeeded';
     const charge = await this.books.charge(intentId, amountMinor, currency, status);
     if (token === 'tok_timeout' && charge.isNew) await silence(signal);
