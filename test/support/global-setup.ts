@@ -34,7 +34,8 @@ export default async function startSharedServices(): Promise<void> {
         maxConnections: 400,
         log,
       }),
-      findRedisServer({ log }),
+      // The suites run on another server as well: CAUDAL_TEST_REDIS=valkey takes the one of the PyPI wheel.
+      findRedisServer(process.env['CAUDAL_TEST_REDIS'] === 'valkey' ? { log, ways: ['wheel'] } : { log }),
     ]);
     const [replicaUrl] = postgres.replicaUrls;
     const [replicaSuperuserUrl] = postgres.replicaSuperuserUrls;

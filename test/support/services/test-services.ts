@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { migrate } from '../../../scripts/database/migrate.mjs';
 import { type Postgres, startPostgres } from '../../../scripts/services/postgres.mjs';
 import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
+import { type RedisCluster, type RedisClusterOptions, startRedisCluster } from './redis-cluster.js';
+import { type RedisSentinel, startRedisSentinel } from './redis-sentinel.js';
 import { getSharedServices, type SharedServices } from './shared-services.js';
 import { createTestDatabase, query, waitForReplay } from './test-database.js';
 
@@ -18,6 +20,10 @@ export interface TestServices {
   readonly postgres: Postgres | undefined;
   /** Another Redis, for example to give rate limits and sessions one each. */
   startAnotherRedis(): Promise<Redis>;
+  /** A real Redis Cluster of three masters, for a role by its `url`; about a second. */
+  startRedisCluster(options?: RedisClusterOptions): Promise<RedisCluster>;
+  /** A master, a replica and three sentinels, for a role by its `url`; a few seconds. */
+  startRedisSentinel(): Promise<RedisSentinel>;
   /** Resolves once the replica has everything that is committed on the primary now. */
   waitForReplica(): Promise<void>;
   close(): Promise<void>;
@@ -35,12 +41,12 @@ export interface TestServicesOptions {
 
 export async function startTestServices(options: TestServicesOptions = {}): Promise<TestServices> {
   const shared = getSharedServices();
-  const redisServers: Redis[] = [];
-  const startAnotherRedis = async (): Promise<Redis> => {
-    const redis = await startTestRedis(shared);
-    redisServers.push(redis);
-    return redis;
+  const redisServers: { stop(): Promise<void> }[] = [];
+  const stopLater = <T extends { stop(): Promise<void> }>(started: T): T => {
+    redisServers.push(started);
+    return started;
   };
+  const startAnotherRedis = async (): Promise<Redis> => stopLater(await startTestRedis(shared));
   const [database, redis] = await Promise.all([
     options.dedicatedPostgres === true
       ? startDedicatedPostgres(shared, options.replicas ?? 1)
@@ -51,6 +57,8 @@ export async function startTestServices(options: TestServicesOptions = {}): Prom
     ...database,
     redis,
     startAnotherRedis,
+    startRedisCluster: async (clusterOptions) => stopLater(await startRedisCluster(shared, clusterOptions)),
+    startRedisSentinel: async () => stopLater(await startRedisSentinel(shared)),
     waitForReplica: async () => {
       const [row] = await query(database.superuserUrl, ['SELECT pg_current_wal_flush_lsn() AS lsn']);
       await waitForReplay(database.replicaSuperuserUrl, String(row?.['lsn']));

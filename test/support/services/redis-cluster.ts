@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { Command, Redis as Connection } from 'ioredis';
+import { findFreePort } from '../../../scripts/services/ports.mjs';
+import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
+import { waitFor } from '../wait-for.js';
+import type { SharedServices } from './shared-services.js';
+
+const SLOTS = 16_384;
+const MASTERS = 3;
+
+export interface RedisClusterOptions {
+  /** Replicas of each master; 0 by default. */
+  readonly replicas?: 0 | 1;
+  /** As in redis.conf, for every node. */
+  readonly settings?: Record<string, string>;
+}
+
+/** A real Redis Cluster of three masters on the loopback interface. */
+export interface RedisCluster {
+  /** For REDIS_URL and its like. */
+  readonly url: string;
+  /** Masters first, then their replicas in the same order. Each may be frozen, killed and restarted. */
+  readonly nodes: readonly Redis[];
+  /** The node that serves the key at present, as the cluster itself sees it. */
+  nodeOf(key: string): Promise<Redis>;
+  /**
+   * Moves the slot of the key with everything in it, live, as `redis-cli --cluster reshard` does.
+   * `whileMoving` runs when the slot is half way: its first keys are on the new node already.
+   */
+  moveSlotOf(key: string, to: Redis, whileMoving?: () => Promise<void>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startRedisCluster(
+  shared: SharedServices,
+  { replicas = 0, settings = {} }: RedisClusterOptions = {},
+): Promise<RedisCluster> {
+  const nodes = await Promise.all(
+    Array.from({ length: MASTERS * (1 + replicas) }, () => startNode(shared, settings)),
+  );
+  const admins = new Map(nodes.map((node) => [node, connectTo(node)]));
+  const admin = (node: Redis | undefined): Connection => {
+    const connection = node && admins.get(node);
+    if (connection === undefined) throw new Error('not a node of this cluster');
+    return connection;
+  };
+  const idOf = async (node: Redis): Promise<string> => String(await admin(node).call('CLUSTER', 'MYID'));
+
+  await form(nodes, admin, idOf);
+  return {
+    url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',')}`,
+    nodes,
+    nodeOf: (key) => findOwner(nodes, admin, slotOf(key)),
+    moveSlotOf: async (key, to, whileMoving) => {
+      const slot = slotOf(key);
+      const from = await findOwner(nodes, admin, slot);
+      if (from === to) return;
+      const [source, target] = [admin(from), admin(to)];
+      const [sourceId, targetId] = [await idOf(from), await idOf(to)];
+      await target.cluster('SETSLOT', slot, 'IMPORTING', sourceId);
+      await source.cluster('SETSLOT', slot, 'MIGRATING', targetId);
+      for (let isFirst = true; ; isFirst = false) {
+        // Half of the keys first, so that there is a half way.
+        const count = isFirst ? Math.ceil((await source.cluster('COUNTKEYSINSLOT', slot)) / 2) : 100;
+        const keys = await source.cluster('GETKEYSINSLOT', slot, Math.max(1, count));
+        if (keys.length > 0)
+          await source.call('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+        if (isFirst) await whileMoving?.();
+        else if (keys.length === 0) break;
+      }
+      // The new owner first: it is then never without one.
+      for (const node of [to, from, ...nodes.slice(0, MASTERS)])
+        await admin(node)
+          .cluster('SETSLOT', slot, 'NODE', targetId)
+          .catch(() => undefined);
+    },
+    stop: async () => {
+      for (const connection of admins.values()) connection.disconnect();
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+export function slotOf(key: string): number {
+  return new Command('get', [key]).getSlot();
+}
+
+async function startNode(shared: SharedServices, settings: Record<string, string>): Promise<Redis> {
+  const name = `redis-node-${randomBytes(8).toString('hex')}`;
+  return startRedis({
+    dir: join(shared.directory, name),
+    name,
+    runDir: shared.runDir,
+    server: shared.redisServer,
+    settings: {
+      'cluster-enabled': 'yes',
+      'cluster-config-file': 'nodes.conf',
+      // The usual one, 10,000 above the other, would often be above 65,535.
+      'cluster-port': String(await findFreePort()),
+      'cluster-node-timeout': '1000',
+      ...settings,
+    },
+  });
+}
+
+function connectTo(node: Redis): Connection {
+  const connection = new Connection(node.url, { maxRetriesPerRequest: null });
+  connection.on('error', () => undefined);
+  return connection;
+}
+
+async function form(
+  nodes: readonly Redis[],
+  admin: (node: Redis | undefined) => Connection,
+  idOf: (node: Redis) => Promise<string>,
+): Promise<void> {
+  const masters = nodes.slice(0, MASTERS);
+  for (const [index, node] of nodes.entries()) {
+    const connection = admin(node);
+    await connection.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+    if (index < MASTERS) {
+      const bounds = [index, index + 1].map((part) => Math.round((part * SLOTS) / MASTERS));
+      await connection.call('CLUSTER', 'ADDSLOTSRANGE', String(bounds[0]), String((bounds[1] ?? 0) - 1));
+    }
+    if (index > 0) {
+      const busPort = /@(\d+)/.exec(String(await connection.cluster('NODES')))?.[1] ?? '';
+      await admin(nodes[0]).call('CLUSTER', 'MEET', '127.0.0.1', String(node.port), busPort);
+    }
+  }
+  const everyNode = async (holds: (connection: Connection) => Promise<boolean>) =>
+    (await Promise.all(nodes.map((node) => holds(admin(node))))).every(Boolean);
+  await waitFor('the nodes to know each other', () =>
+    everyNode(
+      async (connection) =>
+        String(await connection.cluster('NODES'))
+          .trim()
+          .split('\n').length === nodes.length,
+    ),
+  );
+  for (const [index, node] of nodes.slice(MASTERS).entries()) {
+    const master = masters[index];
+    if (master !== undefined) await admin(node).call('CLUSTER', 'REPLICATE', await idOf(master));
+  }
+  await waitFor('the cluster to be whole', () =>
+    everyNode(async (connection) => {
+      const info = await connection.cluster('INFO');
+      const slots = (await connection.call('CLUSTER', 'SLOTS')) as unknown[][];
+      const perRange = 3 + (nodes.length - MASTERS) / MASTERS;
+      return (
+        info.includes('cluster_state:ok') &&
+        slots.length === MASTERS &&
+        slots.every((range) => range.length === perRange)
+      );
+    }),
+  );
+}
+
+/** The master that more than one node, or the only one left, names for the slot. */
+async function findOwner(
+  nodes: readonly Redis[],
+  admin: (node: Redis | undefined) => Connection,
+  slot: number,
+): Promise<Redis> {
+  const votes = new Map<number, number>();
+  for (const node of nodes) {
+    const connection = admin(node);
+    if (connection.status !== 'ready') continue;
+    const ranges = (await connection.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+    const port = ranges.find(([start, end]) => start <= slot && slot <= end)?.[2][1];
+    if (port !== undefined) votes.set(port, (votes.get(port) ?? 0) + 1);
+  }
+  const [port] = [...votes].sort(([, one], [, other]) => other - one)[0] ?? [];
+  const owner = nodes.find((node) => node.port === port);
+  if (owner === undefined) throw new Error(`no node serves slot ${String(slot)}`);
+  return owner;
+}
