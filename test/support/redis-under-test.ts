@@ -36,7 +36,7 @@ export class RedisUnderTest {
 
   async metric(series: string): Promise<number> {
     const text = await this.metrics.registry.metrics();
-    return Number(new RegExp(`^${series.replaceAll(/[{}"]/g, '\\$&')} (.*)$`, 'm').exec(text)?.[1]);
+    return Number(new RegExp(`^${series.replaceAll(/[{}"+]/g, '\\$&')} (.*)$`, 'm').exec(text)?.[1]);
   }
 
   close(): void {

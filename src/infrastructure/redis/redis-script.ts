@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { Cluster } from 'ioredis';
+import { hashTagOf } from './redis-keys.js';
 import type { RedisClient } from './redis-role.js';
+import { trafficOf } from './redis-traffic.js';
 
 interface ScriptCall {
   readonly keys: readonly string[];
@@ -8,12 +11,18 @@ interface ScriptCall {
 }
 
 /**
- * A Lua script in a file of its own, run by its hash and loaded again when the server has lost it.
+ * A Lua script in a file of its own, run by its hash and sent in full when the server has lost it, which
+ * a restart, a failover or a new node of a cluster makes happen. How many keys it takes is what its
+ * header says; a call with another number, or with keys that would not lie in one slot of a cluster,
+ * fails before it is sent, on a single server as well.
+ *
  * The reply is what the header of the script says; `parse` turns it into a value of the domain.
  */
 export class RedisScript<Reply> {
   private readonly source: string;
   private readonly sha: string;
+  private readonly keysMin: number;
+  private readonly keysMax: number;
 
   constructor(
     file: URL,
@@ -21,27 +30,41 @@ export class RedisScript<Reply> {
   ) {
     this.source = readFileSync(file, 'utf8');
     this.sha = createHash('sha1').update(this.source).digest('hex');
+    const slots = [...this.source.matchAll(/^-- KEYS\[(\d+)(\.\.n)?\]/gm)];
+    const hasRest = slots.some(([, , rest]) => rest !== undefined);
+    this.keysMin = hasRest ? slots.length - 1 : slots.length;
+    this.keysMax = hasRest ? Infinity : slots.length;
   }
 
+  /** @throws RangeError when the keys cannot go into one call. */
   async run(
     client: RedisClient,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
   ): Promise<Reply> {
+    this.checkKeys(keys);
     try {
       return this.parse(await client.evalsha(this.sha, keys.length, ...keys, ...args));
     } catch (error) {
-      if (isNotLoaded(error)) {
-        return this.parse(await client.eval(this.source, keys.length, ...keys, ...args));
-      }
-      throw error;
+      if (!isNotLoaded(error)) throw error;
+      countLoad(client);
+      return this.parse(await client.eval(this.source, keys.length, ...keys, ...args));
     }
   }
-  /** Many runs in one round trip; the error of a run stands where its reply would. */
+
+  /**
+   * Many runs, whose keys need share a tag only within each; the error of a run stands where its reply
+   * would. One round trip on a single server. In a cluster they go out at once without a pipeline: it
+   * takes only keys of one node, and gives back redirects instead of following them.
+   */
   async runAll(client: RedisClient, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
+    if (client instanceof Cluster)
+      return Promise.all(calls.map(({ keys, args }) => this.run(client, keys, args).catch(toError)));
+    for (const { keys } of calls) this.checkKeys(keys);
     const results = await this.send(client, calls);
     const missed = results.flatMap((result, index) => (isNotLoaded(result) ? [index] : []));
     if (missed.length === 0) return results;
+    countLoad(client);
     await client.script('LOAD', this.source);
     const repeated = await this.send(
       client,
@@ -60,9 +83,29 @@ export class RedisScript<Reply> {
       return error ?? this.parse(reply);
     });
   }
+
+  private checkKeys(keys: readonly string[]): void {
+    if (keys.length < this.keysMin || keys.length > this.keysMax)
+      throw new RangeError(
+        `the script takes ${String(this.keysMin)}${this.keysMax === Infinity ? ' or more' : ''} keys, not ${String(keys.length)}`,
+      );
+    const [first, ...others] = keys;
+    if (first === undefined || others.length === 0) return;
+    const tag = `{${hashTagOf(first)}}`;
+    for (const key of others)
+      if (!key.includes(tag))
+        throw new RangeError(`the keys ${first} and ${key} of one script have no hash tag in common`);
+  }
 }
 
 const missing = () => new Error('the pipeline has no reply for a command');
+
+const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
+function countLoad(client: RedisClient): void {
+  const traffic = trafficOf(client);
+  if (traffic !== undefined) traffic.scriptLoads += 1;
+}
 
 /** A restart or a failover empties the script cache; the script did not run. */
 const isNotLoaded = (error: unknown): error is Error =>
