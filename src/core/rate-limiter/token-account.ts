@@ -111,6 +111,7 @@ export class TokenAccount {
 
   /** `askedMs` is when the question left: a lease ends by the clock of whoever holds it. */
   settle(order: WindowOrder, reply: WindowReply, askedMs: number, nowMs: number): void {
+    const { policy } = this.terms;
     const needed = order.needed ?? 0;
     this.reporting = Math.max(0, this.reporting - (order.forced ?? 0));
     const leased = reply.granted - needed;
@@ -120,7 +121,9 @@ export class TokenAccount {
       this.leasedUntilMs = askedMs + this.terms.leadMs;
     }
     this.known = { remaining: reply.remaining, resetAtMs: nowMs + reply.resetMs };
-    if (reply.retryMs > 0) {
+    // Where a denial begins a block, the first one has to be told to Redis.
+    const isKnownDenied = reply.retryMs > 0 && !((policy.blockMs ?? 0) > 0 && reply.granted >= needed);
+    if (isKnownDenied) {
       this.deniedUntilMs = nowMs + reply.retryMs;
       this.deniedCost = Math.max(1, needed);
     } else {
