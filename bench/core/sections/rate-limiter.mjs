@@ -14,9 +14,9 @@ import { SystemClock } from '../../../dist/common/clock.js';
 import { InMemoryRateLimiter } from '../../../dist/core/rate-limiter/in-memory-rate-limiter.js';
 import { encodeTerms, windowTake } from '../../../dist/core/rate-limiter/window-script.js';
 import { startRedis } from '../../../scripts/services/redis.mjs';
-import { joinFleet } from '../rate-limiter-member.mjs';
+import { joinFleet } from './processes/rate-limiter-member.mjs';
 
-const MEMBER = fileURLToPath(new URL('../rate-limiter-member.mjs', import.meta.url));
+const MEMBER = fileURLToPath(new URL('./processes/rate-limiter-member.mjs', import.meta.url));
 const FLEET_SIZE = 4;
 const WINDOW_MS = 60_000;
 const TRACES = 500;

@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
-import { SystemClock } from '../../dist/common/clock.js';
-import { loadConfig } from '../../dist/config/index.js';
-import { DistributedRateLimiter } from '../../dist/core/rate-limiter/distributed-rate-limiter.service.js';
-import { createLogger } from '../../dist/infrastructure/logging/index.js';
-import { Metrics } from '../../dist/infrastructure/metrics/index.js';
-import { RedisService } from '../../dist/infrastructure/redis/index.js';
+import { SystemClock } from '../../../../dist/common/clock.js';
+import { loadConfig } from '../../../../dist/config/index.js';
+import { DistributedRateLimiter } from '../../../../dist/core/rate-limiter/distributed-rate-limiter.service.js';
+import { createLogger } from '../../../../dist/infrastructure/logging/index.js';
+import { Metrics } from '../../../../dist/infrastructure/metrics/index.js';
+import { RedisService } from '../../../../dist/infrastructure/redis/index.js';
 
 /**
  * @param {string} redisUrl
