@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { newId } from '../../src/common/ids.js';
 import { type ApiAnswer, ApiClient } from '../support/api-client.js';
 import { testEnvironment } from '../support/app-harness.js';
@@ -122,6 +123,50 @@ describe('what a buyer has written', () => {
       expect(await staleness(client(1), reader, String(body['id']), 'pending_payment')).toEqual([]);
       return (await readsOnReplica()) > onReplica;
     });
+  });
+
+  it('is read by whoever sends its position back, also when Redis has lost it', async () => {
+    const [buyer] = await shop.createBuyers(1);
+    if (buyer === undefined) throw new Error('there is no buyer');
+    const variantId = await shop.createVariant(10);
+    await services.waitForReplica();
+    await replay('pause');
+    try {
+      const placed = await place(client(0), buyer, variantId);
+      const path = `${ORDERS}/${String(placed.body['id'])}`;
+      const consistency = placed.headers.get('caudal-consistency') ?? '';
+      const redis = new Redis(services.redis.url);
+      await redis.flushall();
+      await redis.quit();
+      const read = async (headers: Record<string, string>) =>
+        (await client(1).request('GET', path, { token: buyer.token, headers })).status;
+      // Nobody knows of the write any more, and the replica lacks it: what the token is for.
+      expect(await read({})).toBe(404);
+      expect(await read({ 'caudal-consistency': `${consistency.slice(0, -2)}AA` })).toBe(404);
+      expect(await read({ 'caudal-consistency': consistency })).toBe(200);
+    } finally {
+      await replay('resume');
+    }
+  });
+
+  it('is read on a replica without Redis by whoever sends its position back', async () => {
+    const [buyer] = await shop.createBuyers(1);
+    if (buyer === undefined) throw new Error('there is no buyer');
+    const variantId = await shop.createVariant(10);
+    const placed = await place(client(0), buyer, variantId);
+    await services.waitForReplica();
+    services.redis.kill('SIGSTOP');
+    try {
+      const onReplica = await readsOnReplica();
+      const shown = await client(1).request('GET', `${ORDERS}/${String(placed.body['id'])}`, {
+        token: buyer.token,
+        headers: { 'caudal-consistency': placed.headers.get('caudal-consistency') ?? '' },
+      });
+      expect(shown.status).toBe(200);
+      expect(await readsOnReplica()).toBeGreaterThan(onReplica);
+    } finally {
+      services.redis.kill('SIGCONT');
+    }
   });
 
   it('is also read when Redis cannot tell the processes of each other', async () => {

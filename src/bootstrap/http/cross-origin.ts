@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED_HEADERS = [
   'Cart-Token',
+  'Caudal-Consistency',
   'ETag',
   'RateLimit',
   'RateLimit-Policy',

@@ -7,6 +7,8 @@ import {
 } from '../../infrastructure/database/prisma/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { hashTagOf, redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+import { AppConfig } from '../../config/index.js';
+import { CONSISTENCY_HEADER, ConsistencyTokens } from './consistency-token.js';
 import { UnrecordedWrites, type WrittenPosition } from './unrecorded-writes.js';
 
 /** A replica that lags longer than this is of no use to anybody; readers then have fresher ones or the writer. */
@@ -21,7 +23,8 @@ const raiseScript = new RedisScript<boolean>(
 /**
  * Read your writes: remembers the WAL position of each principal's last write for a minute, in Redis
  * and in this process, and tells reads how far a replica must have replayed for that principal. A
- * process that cannot ask Redis reads on the writer.
+ * process that cannot ask Redis reads on the writer, or where the client's own token says that it may: a
+ * client that sends `Caudal-Consistency` back vouches that it is of its last write.
  *
  * A write whose position may not have come to Redis is answered only when every replica that this
  * process reads has replayed it, which takes what replication takes, or when Redis has it after all;
@@ -42,6 +45,7 @@ export class ReadConsistency {
   });
 
   private readonly unrecorded: UnrecordedWrites;
+  private readonly tokens: ConsistencyTokens;
   /** Positions of writes that are about to be recorded; null where only the database can tell. */
   private readonly writers = new Map<string, WalPosition | null>();
   private recording: Promise<void> | null = null;
@@ -49,8 +53,10 @@ export class ReadConsistency {
   constructor(
     private readonly redis: RedisService,
     private readonly database: OptimizedPrismaService,
+    config: AppConfig,
     metrics: Metrics,
   ) {
+    this.tokens = new ConsistencyTokens(config.secrets.cursorSigningKey);
     this.unrecorded = new UnrecordedWrites({
       max: REMEMBERED_LOCALLY_MAX,
       rememberedMs: REMEMBERED_SECONDS * 1000,
@@ -116,19 +122,39 @@ export class ReadConsistency {
     }
   }
 
-  /** The floor for reads of what the principal owns. */
-  async floorFor(principalId: string): Promise<ReadFloor> {
-    const local = this.local.get(principalId);
+  /** Tells the client of a write how far it went, when this process knows. */
+  stamp(reply: HeaderReceiver, principalId: string): void {
+    const position = this.local.get(principalId);
+    if (position === undefined) return;
+    reply.header(CONSISTENCY_HEADER, this.tokens.encode({ timeline: this.database.timeline, position }));
+  }
+
+  /**
+   * The floor for reads of what the principal owns. `token` is what the client sent of an earlier answer: it
+   * raises the floor, and stands in for Redis when that cannot be asked. One that nobody signed is ignored.
+   */
+  async floorFor(principalId: string, token?: string): Promise<ReadFloor> {
+    const told = token === undefined ? null : this.tokens.decode(token);
+    if (told !== null) this.database.noteTimeline(told.timeline);
+    const known = higher(this.local.get(principalId), told?.position);
+    const unknown = told === null ? 'primary' : (known ?? 'primary');
     try {
-      if (!this.redis.isReady('main')) return 'primary';
+      if (!this.redis.isReady('main')) return unknown;
       const text = await this.redis.client('main').get(redisKeys.writePosition(principalId));
-      const remote = text === null ? undefined : BigInt(text);
-      if (local === undefined || remote === undefined) return local ?? remote ?? null;
-      return local > remote ? local : remote;
+      return higher(known, text === null ? undefined : BigInt(text)) ?? null;
     } catch {
-      return 'primary';
+      return unknown;
     }
   }
+}
+
+interface HeaderReceiver {
+  header(name: string, value: string): unknown;
+}
+
+function higher(one: WalPosition | undefined, other: WalPosition | undefined): WalPosition | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one > other ? one : other;
 }
 
 /** One command carries the writes whose keys share a slot. */

@@ -10,6 +10,7 @@ import {
   RequirePermission,
 } from '../../core/access-control/index.js';
 import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
+import { CONSISTENCY_HEADER, ReadConsistency } from '../../core/read-consistency/index.js';
 import { etagOfVersion, requireIfMatch } from '../../core/versioning/index.js';
 import { MovementPageDto, SetStockDto, StockDto } from './dto/stock.dto.js';
 import { StockService } from './stock.service.js';
@@ -20,6 +21,7 @@ import { StockService } from './stock.service.js';
 export class StockController {
   constructor(
     private readonly stock: StockService,
+    private readonly consistency: ReadConsistency,
     private readonly cursors: CursorCodec,
   ) {}
 
@@ -51,6 +53,7 @@ export class StockController {
   ): Promise<StockDto> {
     const id = existing(variantId);
     const record = await this.stock.setOnHand(principal, id, onHand, requireIfMatch(ifMatch));
+    this.consistency.stamp(reply, principal.userId);
     reply.header('ETag', etagOfVersion(record.version));
     return record;
   }
@@ -63,10 +66,11 @@ export class StockController {
     @CurrentPrincipal() principal: Principal,
     @Param('variantId') variantId: string,
     @Query() query: PageQuery,
+    @Headers(CONSISTENCY_HEADER) consistency: string | undefined,
   ): Promise<MovementPageDto> {
     const id = existing(variantId);
     const { items, nextCursor } = await this.cursors.pageById(`movements:${id}`, query, (page) =>
-      this.stock.listMovements(principal, id, page),
+      this.stock.listMovements(principal, id, page, consistency),
     );
     return { items: items.map((row) => ({ ...row, occurredAt: row.occurredAt.toISOString() })), nextCursor };
   }

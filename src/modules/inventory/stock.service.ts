@@ -66,8 +66,9 @@ export class StockService {
     principal: Principal,
     variantId: string,
     page: { beforeId: string | null; limit: number },
+    consistency?: string,
   ): Promise<MovementRecord[]> {
-    const floor = await this.consistency.floorFor(principal.userId);
+    const floor = await this.consistency.floorFor(principal.userId, consistency);
     const movements = await this.stock.listMovements(variantId, page, floor);
     if (movements.length === 0) await this.get(variantId);
     return movements;

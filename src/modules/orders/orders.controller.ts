@@ -19,6 +19,7 @@ import {
 } from '../../core/access-control/index.js';
 import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
 import { isIdempotencyKey, requireIdempotencyKey, type StoredAnswer } from '../../core/idempotency/index.js';
+import { CONSISTENCY_HEADER, ReadConsistency } from '../../core/read-consistency/index.js';
 import { ShortCut, ShortCuts } from '../../core/short-cut/index.js';
 import { compileQuickCheck } from '../../core/validation/index.js';
 import { OrderDetailsDto, OrderDto, OrderPageDto, PaymentDto } from './dto/order.dto.js';
@@ -32,6 +33,12 @@ const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   required: true,
   description: '1 to 255 visible ASCII characters',
+};
+
+const CONSISTENCY = {
+  name: 'Caudal-Consistency',
+  required: false,
+  description: 'What the answer of an earlier write said: this read shows at least that',
 };
 
 /** A request to place an order, found valid. */
@@ -53,6 +60,7 @@ export class OrdersController {
     private readonly orderPayments: OrderPaymentService,
     private readonly orders: OrdersService,
     private readonly cursors: CursorCodec,
+    private readonly consistency: ReadConsistency,
     shortCuts: ShortCuts,
   ) {
     shortCuts.register<OrdersController, Placing>('place-order', OrdersController, 'place', {
@@ -83,9 +91,14 @@ export class OrdersController {
   @RequirePermission('read:orders')
   @ApiOperation({ summary: "The buyer's own orders, newest first" })
   @ApiOkResponse({ type: OrderPageDto })
-  async list(@CurrentPrincipal() principal: Principal, @Query() query: PageQuery): Promise<OrderPageDto> {
+  @ApiHeader(CONSISTENCY)
+  async list(
+    @CurrentPrincipal() principal: Principal,
+    @Query() query: PageQuery,
+    @Headers(CONSISTENCY_HEADER) consistency: string | undefined,
+  ): Promise<OrderPageDto> {
     const { items, nextCursor } = await this.cursors.pageById(`orders:${principal.userId}`, query, (page) =>
-      this.orders.list(principal, page),
+      this.orders.list(principal, page, consistency),
     );
     return { items: items as OrderDto[], nextCursor };
   }
@@ -94,8 +107,13 @@ export class OrdersController {
   @RequirePermission('read:orders')
   @ApiOperation({ summary: "One of the buyer's own orders" })
   @ApiOkResponse({ type: OrderDetailsDto })
-  get(@CurrentPrincipal() principal: Principal, @Param('id') id: string): Promise<OrderDetails> {
-    return this.orders.get(principal, existing(id));
+  @ApiHeader(CONSISTENCY)
+  get(
+    @CurrentPrincipal() principal: Principal,
+    @Param('id') id: string,
+    @Headers(CONSISTENCY_HEADER) consistency: string | undefined,
+  ): Promise<OrderDetails> {
+    return this.orders.get(principal, existing(id), consistency);
   }
 
   @Post(':id/payments')
@@ -110,10 +128,9 @@ export class OrdersController {
     @Body() dto: PayOrderDto,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    sendStored(
-      reply,
-      await this.orderPayments.pay(principal, existing(id), requireIdempotencyKey(header), dto),
-    );
+    const answer = await this.orderPayments.pay(principal, existing(id), requireIdempotencyKey(header), dto);
+    this.consistency.stamp(reply, principal.userId);
+    sendStored(reply, answer);
   }
 
   @Post(':id/cancel')
@@ -121,8 +138,14 @@ export class OrdersController {
   @RequirePermission('write:orders')
   @ApiOperation({ summary: 'Cancel an order: release its reservation, or restock and refund it' })
   @ApiOkResponse({ type: OrderDetailsDto })
-  cancel(@CurrentPrincipal() principal: Principal, @Param('id') id: string): Promise<OrderDetails> {
-    return this.orders.cancel(principal, existing(id));
+  async cancel(
+    @CurrentPrincipal() principal: Principal,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderDetails> {
+    const order = await this.orders.cancel(principal, existing(id));
+    this.consistency.stamp(reply, principal.userId);
+    return order;
   }
 
   /** Of a request that {@link place} would not refuse before the order is decided. */
@@ -140,6 +163,7 @@ export class OrdersController {
   ): Promise<void> {
     const answer = await this.checkout.place(principal, key, dto);
     if (answer.isReplay) reply.header('Idempotency-Replayed', 'true');
+    this.consistency.stamp(reply, principal.userId);
     sendStored(reply, answer);
   }
 

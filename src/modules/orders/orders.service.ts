@@ -30,8 +30,8 @@ export class OrdersService {
   ) {}
 
   /** @throws Problem ORDER_NOT_FOUND */
-  async get(principal: Principal, orderId: string): Promise<OrderDetails> {
-    const floor = await this.consistency.floorFor(principal.userId);
+  async get(principal: Principal, orderId: string, consistency?: string): Promise<OrderDetails> {
+    const floor = await this.consistency.floorFor(principal.userId, consistency);
     const order = await this.orders.findOwned(orderId, principal.userId, floor);
     if (order === null) throw new Problem('ORDER_NOT_FOUND');
     const address = this.encryption.decrypt(
@@ -41,8 +41,12 @@ export class OrdersService {
     return { ...viewOf(order), shippingAddress: JSON.parse(address) as unknown };
   }
 
-  async list(principal: Principal, page: { beforeId: string | null; limit: number }): Promise<OrderView[]> {
-    const floor = await this.consistency.floorFor(principal.userId);
+  async list(
+    principal: Principal,
+    page: { beforeId: string | null; limit: number },
+    consistency?: string,
+  ): Promise<OrderView[]> {
+    const floor = await this.consistency.floorFor(principal.userId, consistency);
     return (await this.orders.list(principal.userId, page, floor)).map(viewOf);
   }
 
