@@ -5,12 +5,14 @@ import { type Clock, SystemClock } from '../common/clock.js';
 import { Problem } from '../common/problem.js';
 import type { AppConfig } from '../config/index.js';
 import { AccessGuard } from '../core/access-control/index.js';
+import { AuditLog } from '../core/audit-log/index.js';
 import { ProcessState } from '../core/health/index.js';
 import { LoadShedding } from '../core/load-shedding/index.js';
 import { RequestLimits } from '../core/rate-limiter/index.js';
 import { ShortCuts } from '../core/short-cut/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
+import { auditAdminCalls } from './http/admin-audit.js';
 import { AllowedMethods } from './http/allowed-methods.js';
 import { CrossOriginPolicy } from './http/cross-origin.js';
 import { createFastifyAdapter } from './http/fastify-adapter.js';
@@ -77,6 +79,7 @@ export async function createApplication(
     done();
   });
 
+  auditAdminCalls(fastify, app.get(AuditLog));
   const problems = new ProblemFilter(logger);
   serveShortCuts(fastify, app.get(ShortCuts), {
     access: app.get(AccessGuard),

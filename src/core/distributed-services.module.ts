@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AdmissionModule } from './admission/index.js';
 import { AnswerCacheModule } from './answer-cache/index.js';
 import { CircuitBreakerModule } from './circuit-breaker/index.js';
+import { AuditLogModule } from './audit-log/index.js';
 import { CursorModule } from './cursor/index.js';
 import { EventsModule } from './events/index.js';
 import { FeatureFlagsModule } from './feature-flags/index.js';
@@ -22,6 +23,7 @@ const SERVICES = [
   PartitioningModule,
   EventsModule,
   CircuitBreakerModule,
+  AuditLogModule,
   IdempotencyModule,
   AdmissionModule,
   ReadConsistencyModule,

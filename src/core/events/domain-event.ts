@@ -4,6 +4,8 @@ export interface NewEvent {
   readonly aggregateId: string;
   /** JSON that any version of any consumer may read for ever; holds no personal data. */
   readonly payload: Readonly<Record<string, unknown>>;
+  /** What the audit log says of it, made by `auditNote` of core/audit-log; stays in the database. */
+  readonly audit?: string;
 }
 
 export interface DomainEvent extends NewEvent {

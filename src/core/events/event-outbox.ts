@@ -4,9 +4,9 @@ import { type Prisma, SqlTransaction } from '../../infrastructure/database/prism
 import type { NewEvent } from './domain-event.js';
 
 const INSERT = `
-  INSERT INTO outbox_events (id, type, aggregate_id, payload)
-  SELECT id, type, aggregate_id, payload
-  FROM jsonb_to_recordset($1::jsonb) AS e (id uuid, type text, aggregate_id uuid, payload jsonb)`;
+  INSERT INTO outbox_events (id, type, aggregate_id, payload, audit)
+  SELECT id, type, aggregate_id, payload, audit
+  FROM jsonb_to_recordset($1::jsonb) AS e (id uuid, type text, aggregate_id uuid, payload jsonb, audit text)`;
 
 /** Writes events in the transaction of their cause: they leave if, and only if, it commits. */
 @Injectable()
@@ -18,11 +18,12 @@ export class EventOutbox {
   ): Promise<void> {
     if (events.length === 0) return;
     const rows = JSON.stringify(
-      events.map(({ type, aggregateId, payload }) => ({
+      events.map(({ type, aggregateId, payload, audit }) => ({
         id: newId(),
         type,
         aggregate_id: aggregateId,
         payload,
+        audit,
       })),
     );
     if (transaction instanceof SqlTransaction) await transaction.execute(INSERT, [rows]);

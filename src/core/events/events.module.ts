@@ -2,7 +2,11 @@ import { Global, Module } from '@nestjs/common';
 import { EventOutbox } from './event-outbox.js';
 import { EventStream } from './event-stream.js';
 import { OutboxRelay } from './outbox-relay.js';
+import { OutboxTaps } from './outbox-taps.js';
 
 @Global()
-@Module({ providers: [EventOutbox, EventStream, OutboxRelay], exports: [EventOutbox, EventStream] })
+@Module({
+  providers: [EventOutbox, EventStream, OutboxRelay, OutboxTaps],
+  exports: [EventOutbox, EventStream, OutboxTaps],
+})
 export class EventsModule {}

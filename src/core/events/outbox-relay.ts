@@ -5,6 +5,7 @@ import { Metrics } from '../../infrastructure/metrics/index.js';
 import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
 import { JobRunner } from '../jobs/index.js';
 import { PartitionKeeper } from '../partitioning/index.js';
+import { OutboxTaps } from './outbox-taps.js';
 
 /** The stream is a wake-up call for copies in memory, not the history: that is the outbox itself. */
 const STREAM_LIFE_MS = 600_000;
@@ -15,6 +16,7 @@ interface OutboxRow {
   type: string;
   aggregate_id: string;
   payload: string;
+  audit: string | null;
   created_at: string;
 }
 
@@ -34,6 +36,7 @@ export class OutboxRelay implements OnModuleInit {
     private readonly redis: RedisService,
     private readonly jobs: JobRunner,
     private readonly partitions: PartitionKeeper,
+    private readonly taps: OutboxTaps,
     metrics: Metrics,
   ) {
     this.published = metrics.counter({
@@ -68,13 +71,15 @@ export class OutboxRelay implements OnModuleInit {
   private async relay(): Promise<boolean> {
     const { OUTBOX_BATCH_MAX: batchMax } = this.config.env;
     const rows = await this.database.write.$queryRawUnsafe<OutboxRow[]>(
-      `SELECT id::text, type, aggregate_id::text, payload::text, created_at::text
+      `SELECT id::text, type, aggregate_id::text, payload::text, audit, created_at::text
        FROM outbox_events WHERE published_at IS NULL ORDER BY created_at, id LIMIT ${String(batchMax)}`,
     );
     if (rows.length === 0) return false;
     // Taken after the read: everything the rows tell of was committed at or behind it.
     const position = (await this.database.currentPosition()).toString();
-    await this.publish(rows, position);
+    // Both, whatever becomes of either: a tap needs no Redis, and the stream no tap.
+    const outcomes = await Promise.allSettled([this.taps.give(rows), this.publish(rows, position)]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     await this.database.write.$executeRawUnsafe(
       `UPDATE outbox_events o SET published_at = now()
        FROM unnest($1::uuid[], $2::timestamptz[]) AS p (id, created_at)

@@ -22,6 +22,12 @@ export const redisKeys = {
   limitWindow: (bucket: string, id: string): string => `caudal:limit:window:{limits-${bucket}}:${id}`,
   /** Sorted set, the live processes by their last beat (three beats). */
   limitPods: (): string => 'caudal:limit:pods:{limit-pods}',
+  /** Stream of one partition of the audit log (30 days since the last append). */
+  auditStream: (partition: string): string => `caudal:audit:stream:{audit-${partition}}`,
+  /** Stream, audit entries of a partition that could not be written (30 days since the last one). */
+  auditDead: (partition: string): string => `caudal:audit:dead:{audit-${partition}}`,
+  /** String, the latest signed checkpoint of an audit chain (400 days). */
+  auditCheckpoint: (chain: string): string => `caudal:audit:checkpoint:{audit-${chain}}`,
   /** Stream of the outbox events. */
   events: (): string => 'caudal:events:stream:{events}',
   /** String, one cached answer of the catalogue (CACHE_TTL_SECONDS). */

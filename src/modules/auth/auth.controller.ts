@@ -11,10 +11,12 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../../common/problem.js';
 import { Anonymous } from '../../core/access-control/index.js';
+import { auditOriginOf } from '../../core/audit-log/index.js';
 import { CheckOrigin } from '../../core/origin-check/index.js';
 import { AccountAttempts, RateLimit } from '../../core/rate-limiter/index.js';
 import { describeDevice, type SessionDevice } from '../../core/session/index.js';
 import { SignInHooks } from '../../core/sign-in/index.js';
+import { AuthAudit } from './auth-audit.js';
 import { AuthService, type SignIn } from './auth.service.js';
 import { LoginRequest, RegisterRequest } from './credentials.dto.js';
 import { clearRefreshCookie, readRefreshCookie, setRefreshCookie } from './refresh-cookie.js';
@@ -37,6 +39,7 @@ export class AuthController {
     private readonly auth: AuthService,
     private readonly hooks: SignInHooks,
     private readonly attempts: AccountAttempts,
+    private readonly audit: AuthAudit,
   ) {}
 
   @Post('register')
@@ -51,7 +54,9 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
-    return this.complete(await this.auth.register(body, deviceOf(request)), request, reply);
+    const signIn = await this.auth.register(body, deviceOf(request), auditOriginOf(request));
+    if (signIn.kind === 'email_taken') await this.audit.registrationRefused(request, body.email);
+    return this.complete(signIn, request, reply);
   }
 
   @Post('login')
@@ -69,7 +74,12 @@ export class AuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedInResponse> {
     const signIn = await this.auth.logIn(body.email, body.password, deviceOf(request));
-    if (signIn.kind === 'signed_in') await this.attempts.loggedIn(body.email, request.ip);
+    if (signIn.kind === 'signed_in') {
+      await this.attempts.loggedIn(body.email, request.ip);
+      await this.audit.loggedIn(request, signIn.signedIn.user.id);
+    } else if (signIn.kind === 'credentials_invalid') {
+      await this.audit.loginRefused(request, body.email);
+    }
     return this.complete(signIn, request, reply);
   }
 
@@ -99,6 +109,7 @@ export class AuthController {
       if (signedIn !== null) return new SignedInResponse(signedIn);
     }
     clearRefreshCookie(reply);
+    if (refresh.kind === 'refused') await this.audit.refreshRefused(request, refresh.reason);
     throw new Problem('REFRESH_TOKEN_INVALID');
   }
 
@@ -116,7 +127,7 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    await this.auth.logOut(readRefreshCookie(request));
+    if (await this.auth.logOut(readRefreshCookie(request))) await this.audit.loggedOut(request);
     clearRefreshCookie(reply);
   }
 

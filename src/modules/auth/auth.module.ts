@@ -5,6 +5,7 @@ import { UsersModule } from '../users/index.js';
 import { AccessTokenIssuer } from './access-token-issuer.js';
 import { AccessTokenStrategy } from './access-token.strategy.js';
 import { AdminSessionsController } from './admin-sessions.controller.js';
+import { AuthAudit } from './auth-audit.js';
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
 import { CachingAccessTokenVerifier } from './caching-access-token-verifier.js';
@@ -26,6 +27,7 @@ import { SigningKeys } from './signing-keys.js';
     { provide: AccessTokenVerifier, useClass: CachingAccessTokenVerifier },
     PasswordHasher,
     AuthService,
+    AuthAudit,
   ],
   exports: [AccessTokenVerifier, AuthService],
 })

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
+import type { AuditOrigin } from '../../core/audit-log/index.js';
 import {
   type IssuedToken,
   type RotationRefusal,
@@ -58,6 +59,7 @@ export class AuthService {
   async register(
     account: { email: string; password: string; name: string },
     device: SessionDevice,
+    origin: AuditOrigin,
   ): Promise<SignIn> {
     const { email, password, name } = account;
     const passwordHash = await this.passwords.hash(password);
@@ -66,7 +68,7 @@ export class AuthService {
     if (opening.kind === 'limit_reached') return { kind: 'session_limit_reached' };
     const refreshToken = opening.issued;
     const registration = await this.users
-      .register({ id, email, name, passwordHash })
+      .register({ id, email, name, passwordHash }, origin)
       .catch(async (error: unknown) => {
         await this.discard(refreshToken);
         throw error;
@@ -120,9 +122,9 @@ export class AuthService {
     };
   }
 
-  /** Ends the session of the token, if there is one. */
-  async logOut(token: string): Promise<void> {
-    await this.sessions.revoke(token);
+  /** Ends the session of the token; false when there was none (any more). */
+  async logOut(token: string): Promise<boolean> {
+    return this.sessions.revoke(token);
   }
 
   /** Makes sure that an administrator exists; see {@link UsersService.ensureAdmin}. */

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { RequireFreshSession, RequirePermission } from '../../core/access-control/index.js';
+import { Audited, type AuditedBy } from '../../core/audit-log/index.js';
 import { etagOfVersion } from '../../core/versioning/index.js';
 import type { AdminProduct } from './catalog-admin.repository.js';
 import { CatalogAdminService } from './catalog-admin.service.js';
@@ -33,9 +34,10 @@ export class CatalogAdminController {
   @ApiCreatedResponse({ type: AdminProductResponse, headers: ETAG })
   async createProduct(
     @Body() body: CreateProductRequest,
+    @Audited() by: AuditedBy,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AdminProduct> {
-    const product = await this.catalog.createProduct(body);
+    const product = await this.catalog.createProduct(body, by);
     reply.header('Location', `/api/v1/admin/products/${product.id}`);
     return tagged(reply, product);
   }
@@ -62,9 +64,10 @@ export class CatalogAdminController {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: PatchProductRequest,
+    @Audited() by: AuditedBy,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AdminProduct> {
-    return tagged(reply, await this.catalog.updateProduct(id, ifMatch, body));
+    return tagged(reply, await this.catalog.updateProduct(id, ifMatch, body, by));
   }
 
   @Post('products/:id/variants')
@@ -77,9 +80,10 @@ export class CatalogAdminController {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: CreateVariantRequest,
+    @Audited() by: AuditedBy,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AdminProduct> {
-    return tagged(reply, await this.catalog.addVariants(id, ifMatch, [body]));
+    return tagged(reply, await this.catalog.addVariants(id, ifMatch, [body], by));
   }
 
   @Patch('variants/:id')
@@ -92,9 +96,10 @@ export class CatalogAdminController {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: PatchVariantRequest,
+    @Audited() by: AuditedBy,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AdminProduct> {
-    return tagged(reply, await this.catalog.updateVariant(id, ifMatch, body));
+    return tagged(reply, await this.catalog.updateVariant(id, ifMatch, body, by));
   }
 
   @Post('categories')
@@ -102,8 +107,11 @@ export class CatalogAdminController {
   @RequireFreshSession()
   @ApiOperation({ summary: 'Create a category' })
   @ApiCreatedResponse({ type: CategoryResponse })
-  async createCategory(@Body() body: CreateCategoryRequest): Promise<CategoryResponse> {
-    return shown(await this.catalog.createCategory(body));
+  async createCategory(
+    @Body() body: CreateCategoryRequest,
+    @Audited() by: AuditedBy,
+  ): Promise<CategoryResponse> {
+    return shown(await this.catalog.createCategory(body, by));
   }
 
   @Patch('categories/:id')
@@ -114,8 +122,9 @@ export class CatalogAdminController {
   async updateCategory(
     @Param('id') id: string,
     @Body() body: PatchCategoryRequest,
+    @Audited() by: AuditedBy,
   ): Promise<CategoryResponse> {
-    return shown(await this.catalog.updateCategory(id, body));
+    return shown(await this.catalog.updateCategory(id, body, by));
   }
 }
 

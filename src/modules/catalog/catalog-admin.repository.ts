@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import type { Money } from '../../common/money.js';
 import { Problem } from '../../common/problem.js';
+import type { AuditedBy } from '../../core/audit-log/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
-import { productChanged } from './catalog-events.js';
+import { type CatalogAct, productChanged } from './catalog-events.js';
 import type { ProductInput, ProductStatus, VariantInput } from './catalog-input.js';
 import { VARIANTS_PER_PRODUCT_MAX } from './catalog-limits.js';
 import { refreshPriceRanges } from './catalog-prices.repository.js';
@@ -46,6 +47,12 @@ export interface VariantPatch {
   readonly prices?: readonly Money[] | undefined;
 }
 
+/** A variant as it was before a change, by the names of its columns. */
+type VariantBefore = Record<'product_id' | 'sku', string> & {
+  options: Readonly<Record<string, string>>;
+  prices: Readonly<Record<string, number>> | null;
+};
+
 const PRODUCT = `
   SELECT p.id, p.slug, p.name, p.description, p.category_id AS "categoryId", p.status, p.version,
     to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "createdAt",
@@ -77,7 +84,7 @@ export class CatalogAdminRepository {
   }
 
   /** @throws Problem PRODUCT_SLUG_TAKEN, VARIANT_SKU_TAKEN or CATEGORY_NOT_FOUND. */
-  async createProduct(input: NewProduct): Promise<AdminProduct> {
+  async createProduct(input: NewProduct, by: AuditedBy): Promise<AdminProduct> {
     const id = newId();
     return this.database.sqlTransaction(async (transaction) => {
       await requireCategory(transaction, input.categoryId);
@@ -95,14 +102,19 @@ export class CatalogAdminRepository {
       );
       if (inserted === 0) throw new Problem('PRODUCT_SLUG_TAKEN');
       await insertVariants(transaction, id, input.variants);
-      return this.finish(transaction, id, true);
+      return this.finish(transaction, id, true, { by, action: 'product.created', after: input });
     });
   }
 
   /** @throws Problem PRODUCT_NOT_FOUND, PRECONDITION_FAILED, PRODUCT_SLUG_TAKEN or CATEGORY_NOT_FOUND. */
-  async updateProduct(id: string, version: number, patch: ProductPatch): Promise<AdminProduct> {
+  async updateProduct(
+    id: string,
+    version: number,
+    patch: ProductPatch,
+    by: AuditedBy,
+  ): Promise<AdminProduct> {
     return this.database.sqlTransaction(async (transaction) => {
-      await lockProduct(transaction, id, version);
+      const before = await lockProduct(transaction, id, version);
       await requireCategory(transaction, patch.categoryId);
       if (patch.slug !== undefined) {
         // The lock of the slug's owner, if there is one, is waited for: it may be giving the slug up.
@@ -130,7 +142,8 @@ export class CatalogAdminRepository {
       const affectsLists = [patch.slug, patch.name, patch.categoryId, patch.status].some(
         (value) => value !== undefined,
       );
-      return this.finish(transaction, id, affectsLists, true);
+      const act = { by, action: 'product.changed', before, after: patch };
+      return this.finish(transaction, id, affectsLists, act, true);
     });
   }
 
@@ -139,19 +152,27 @@ export class CatalogAdminRepository {
     productId: string,
     version: number | null,
     variants: readonly VariantInput[],
+    by: AuditedBy,
   ): Promise<AdminProduct> {
     return this.database.sqlTransaction(async (transaction) => {
       await lockProduct(transaction, productId, version);
       await insertVariants(transaction, productId, variants);
-      return this.finish(transaction, productId, true, true);
+      const act = { by, action: 'product.variants-added', after: { variants } };
+      return this.finish(transaction, productId, true, act, true);
     });
   }
 
   /** `version` is the product's. @throws Problem VARIANT_NOT_FOUND, PRECONDITION_FAILED or VARIANT_SKU_TAKEN. */
-  async updateVariant(id: string, version: number, patch: VariantPatch): Promise<AdminProduct> {
+  async updateVariant(
+    id: string,
+    version: number,
+    patch: VariantPatch,
+    by: AuditedBy,
+  ): Promise<AdminProduct> {
     return this.database.sqlTransaction(async (transaction) => {
-      const [owner] = await transaction.query<{ product_id: string }>(
-        'SELECT product_id FROM variants WHERE id = $1',
+      const [owner] = await transaction.query<VariantBefore>(
+        `SELECT product_id, sku, options, (SELECT jsonb_object_agg(currency, amount_minor) FROM prices
+           WHERE variant_id = v.id) AS prices FROM variants v WHERE id = $1`,
         [id],
       );
       if (owner === undefined) throw new Problem('VARIANT_NOT_FOUND');
@@ -168,7 +189,9 @@ export class CatalogAdminRepository {
         [id, patch.sku ?? null, patch.options === undefined ? null : JSON.stringify(patch.options)],
       );
       await writePrices(transaction, [{ id, prices: patch.prices ?? [] }]);
-      return this.finish(transaction, owner.product_id, (patch.prices ?? []).length > 0, true);
+      const { product_id: productId, ...before } = owner;
+      const act = { by, action: 'product.variant-changed', before, after: { id, ...patch } };
+      return this.finish(transaction, productId, (patch.prices ?? []).length > 0, act, true);
     });
   }
 
@@ -176,6 +199,7 @@ export class CatalogAdminRepository {
     transaction: SqlTransaction,
     id: string,
     affectsLists: boolean,
+    act: CatalogAct,
     isUpdate = false,
   ): Promise<AdminProduct> {
     if (isUpdate) {
@@ -185,7 +209,7 @@ export class CatalogAdminRepository {
       );
     }
     await refreshPriceRanges(transaction, [id]);
-    await this.outbox.append(transaction, [productChanged(id, affectsLists)]);
+    await this.outbox.append(transaction, [productChanged(id, affectsLists, act)]);
     const [product] = await transaction.query<AdminProduct & Record<string, unknown>>(
       `${PRODUCT} WHERE p.id = $1`,
       [id],
@@ -195,13 +219,19 @@ export class CatalogAdminRepository {
   }
 }
 
-async function lockProduct(transaction: SqlTransaction, id: string, version: number | null): Promise<void> {
-  const [row] = await transaction.query<{ version: number }>(
-    'SELECT version FROM products WHERE id = $1 FOR UPDATE',
+/** What the product is before the change, but for its description. */
+async function lockProduct(
+  transaction: SqlTransaction,
+  id: string,
+  version: number | null,
+): Promise<Readonly<Record<string, unknown>>> {
+  const [row] = await transaction.query<Record<string, unknown> & { version: number }>(
+    `SELECT version, slug, name, status, category_id AS "categoryId" FROM products WHERE id = $1 FOR UPDATE`,
     [id],
   );
   if (row === undefined) throw new Problem('PRODUCT_NOT_FOUND');
   if (version !== null && row.version !== version) throw new Problem('PRECONDITION_FAILED');
+  return row;
 }
 
 async function requireCategory(transaction: SqlTransaction, id: string | null | undefined): Promise<void> {

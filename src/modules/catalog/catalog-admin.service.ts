@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isUuid } from '../../common/ids.js';
 import { Problem } from '../../common/problem.js';
+import type { AuditedBy } from '../../core/audit-log/index.js';
 import { requireIfMatch, findIfMatch } from '../../core/versioning/index.js';
 import { CatalogCategoryRepository } from './catalog-category.repository.js';
 import {
@@ -35,13 +36,18 @@ export class CatalogAdminService {
     return product;
   }
 
-  createProduct(input: NewProduct): Promise<AdminProduct> {
-    return this.products.createProduct(input);
+  createProduct(input: NewProduct, by: AuditedBy): Promise<AdminProduct> {
+    return this.products.createProduct(input, by);
   }
 
-  async updateProduct(id: string, ifMatch: string | undefined, patch: ProductPatch): Promise<AdminProduct> {
+  async updateProduct(
+    id: string,
+    ifMatch: string | undefined,
+    patch: ProductPatch,
+    by: AuditedBy,
+  ): Promise<AdminProduct> {
     if (!isUuid(id)) throw new Problem('PRODUCT_NOT_FOUND');
-    return this.products.updateProduct(id, requireIfMatch(ifMatch), patch);
+    return this.products.updateProduct(id, requireIfMatch(ifMatch), patch, by);
   }
 
   /** If-Match is optional: a variant that is added takes nothing back. */
@@ -49,25 +55,31 @@ export class CatalogAdminService {
     productId: string,
     ifMatch: string | undefined,
     variants: readonly VariantInput[],
+    by: AuditedBy,
   ): Promise<AdminProduct> {
     if (!isUuid(productId)) throw new Problem('PRODUCT_NOT_FOUND');
-    return this.products.addVariants(productId, findIfMatch(ifMatch), variants);
+    return this.products.addVariants(productId, findIfMatch(ifMatch), variants, by);
   }
 
-  async updateVariant(id: string, ifMatch: string | undefined, patch: VariantPatch): Promise<AdminProduct> {
+  async updateVariant(
+    id: string,
+    ifMatch: string | undefined,
+    patch: VariantPatch,
+    by: AuditedBy,
+  ): Promise<AdminProduct> {
     if (!isUuid(id)) throw new Problem('VARIANT_NOT_FOUND');
-    return this.products.updateVariant(id, requireIfMatch(ifMatch), patch);
+    return this.products.updateVariant(id, requireIfMatch(ifMatch), patch, by);
   }
 
-  createCategory({
-    parentId,
-    ...rest
-  }: CategoryPatch & { slug: string; name: string }): Promise<CategoryNode> {
-    return this.writeCategory(() => ({ ...rest, parentId: parentId ?? undefined }));
+  createCategory(
+    { parentId, ...rest }: CategoryPatch & { slug: string; name: string },
+    by: AuditedBy,
+  ): Promise<CategoryNode> {
+    return this.writeCategory(by, () => ({ ...rest, parentId: parentId ?? undefined }));
   }
 
-  async updateCategory(id: string, patch: CategoryPatch): Promise<CategoryNode> {
-    return this.writeCategory((present) => {
+  async updateCategory(id: string, patch: CategoryPatch, by: AuditedBy): Promise<CategoryNode> {
+    return this.writeCategory(by, (present) => {
       const target = present.find((node) => node.id === id.toLowerCase());
       if (target === undefined) throw new Problem('CATEGORY_NOT_FOUND');
       const parentId = patch.parentId === undefined ? target.parentId : patch.parentId;
@@ -83,9 +95,10 @@ export class CatalogAdminService {
   }
 
   private async writeCategory(
+    by: AuditedBy,
     inputFor: (present: readonly CategoryNode[]) => PlannedCategory,
   ): Promise<CategoryNode> {
-    const { node } = await this.categories.change((present) => {
+    const { node } = await this.categories.change(by, (present) => {
       const input = inputFor(present);
       if (present.some(({ id, slug }) => slug === input.slug && id !== input.id))
         throw new Problem('CATEGORY_SLUG_TAKEN');

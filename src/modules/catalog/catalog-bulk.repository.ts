@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
-import { productsChanged } from './catalog-events.js';
+import { IMPORT, productsChanged } from './catalog-events.js';
 import type { ProductInput } from './catalog-input.js';
 import { VARIANTS_PER_PRODUCT_MAX } from './catalog-limits.js';
 import type { ProductResult, VariantResult } from './catalog-results.js';
@@ -70,7 +70,10 @@ export class CatalogBulkRepository {
       }
       if (touched.size > 0) await refreshPriceRanges(transaction, [...touched]);
       const [first, ...rest] = new Set([...changed, ...touched]);
-      if (first !== undefined) await this.outbox.append(transaction, [productsChanged([first, ...rest])]);
+      if (first !== undefined) {
+        const act = { by: IMPORT, action: 'products.imported', after: { productIds: [first, ...rest] } };
+        await this.outbox.append(transaction, [productsChanged([first, ...rest], act)]);
+      }
 
       return inputs.map((input, index): ProductResult => {
         const reason = faults[index] ?? null;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { AuditedBy } from '../../core/audit-log/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
 import { categoriesChanged } from './catalog-events.js';
@@ -16,7 +17,10 @@ export class CatalogCategoryRepository {
   ) {}
 
   /** Writes what `plan` makes of the present tree, while nobody else writes it. A plan may throw a refusal. */
-  async change<T extends TreeChange>(plan: (present: readonly CategoryNode[]) => T): Promise<T> {
+  async change<T extends TreeChange>(
+    by: AuditedBy,
+    plan: (present: readonly CategoryNode[]) => T,
+  ): Promise<T> {
     return this.database.sqlTransaction(async (transaction) => {
       await transaction.query('SELECT pg_advisory_xact_lock($1)', [TREE_LOCK]);
       const present = await transaction.query<Record<string, never> & CategoryNode>(
@@ -28,10 +32,34 @@ export class CatalogCategoryRepository {
       await insertCategories(transaction, change.created);
       await updateCategories(transaction, change.updated);
       const [first, ...rest] = [...change.created, ...change.updated].map(({ id }) => id);
-      if (first !== undefined) await this.outbox.append(transaction, [categoriesChanged([first, ...rest])]);
+      if (first !== undefined) {
+        const act = { by, ...describe(present, change) };
+        await this.outbox.append(transaction, [categoriesChanged([first, ...rest], act)]);
+      }
       return change;
     });
   }
+}
+
+/** What the change did: the nodes that it wrote, and as they were. */
+function describe(
+  present: readonly CategoryNode[],
+  { created, updated }: TreeChange,
+): { action: string; before?: unknown; after: unknown } {
+  const shown = ({ id, slug, name, parentId, position }: CategoryNode) => ({
+    id,
+    slug,
+    name,
+    parentId,
+    position,
+  });
+  if (updated.length === 0) return { action: 'category.created', after: created.map(shown) };
+  const ids = new Set(updated.map(({ id }) => id));
+  return {
+    action: 'category.changed',
+    before: present.filter(({ id }) => ids.has(id)).map(shown),
+    after: [...created, ...updated].map(shown),
+  };
 }
 
 async function insertCategories(transaction: SqlTransaction, nodes: readonly CategoryNode[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { IMPORT } from './catalog-events.js';
 import {
   type CategoryInput,
   productInputFault,
@@ -35,7 +36,7 @@ export class CatalogWriter {
   async upsertCategories(
     inputs: readonly CategoryInput[] | ((present: readonly CategoryNode[]) => readonly CategoryInput[]),
   ): Promise<CategoryResult[]> {
-    const { outcomes } = await this.categories.change((present) =>
+    const { outcomes } = await this.categories.change(IMPORT, (present) =>
       planCategories(present, typeof inputs === 'function' ? inputs(present) : inputs),
     );
     return [...outcomes];

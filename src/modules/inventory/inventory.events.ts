@@ -1,3 +1,4 @@
+import { auditNote, type AuditedBy } from '../../core/audit-log/index.js';
 import type { NewEvent } from '../../core/events/index.js';
 
 export const STOCK_CHANGED = 'inventory.stock-changed.v1';
@@ -17,4 +18,20 @@ export function stockChanged({ variantId, productId, available, crossedZero }: S
     aggregateId: variantId,
     payload: { variantId, productId, available, crossedZero },
   };
+}
+
+/** The event of stock that somebody has set by hand, and what the audit log says of it. */
+export function stockSet(
+  level: StockLevel,
+  by: AuditedBy,
+  onHand: { before: number; after: number },
+): NewEvent {
+  const audit = auditNote({
+    ...by,
+    action: 'stock.set',
+    resource: `stock:${level.variantId}`,
+    before: { onHand: onHand.before },
+    after: { onHand: onHand.after },
+  });
+  return { ...stockChanged(level), audit };
 }

@@ -9,6 +9,7 @@ import {
   RequireFreshSession,
   RequirePermission,
 } from '../../core/access-control/index.js';
+import { Audited, type AuditedBy } from '../../core/audit-log/index.js';
 import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
 import { CONSISTENCY_HEADER, ReadConsistency } from '../../core/read-consistency/index.js';
 import { etagOfVersion, requireIfMatch } from '../../core/versioning/index.js';
@@ -49,10 +50,11 @@ export class StockController {
     @Param('variantId') variantId: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() { onHand }: SetStockDto,
+    @Audited() by: AuditedBy,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StockDto> {
     const id = existing(variantId);
-    const record = await this.stock.setOnHand(principal, id, onHand, requireIfMatch(ifMatch));
+    const record = await this.stock.setOnHand(principal, id, onHand, requireIfMatch(ifMatch), by);
     this.consistency.stamp(reply, principal.userId);
     reply.header('ETag', etagOfVersion(record.version));
     return record;

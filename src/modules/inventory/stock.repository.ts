@@ -44,7 +44,12 @@ export interface MovementRecord {
 }
 
 export type SetOnHandOutcome =
-  | { readonly kind: 'set'; readonly stock: StockRecord; readonly level: StockLevel }
+  | {
+      readonly kind: 'set';
+      readonly stock: StockRecord;
+      readonly level: StockLevel;
+      readonly onHandBefore: number;
+    }
   | { readonly kind: 'stale'; readonly stock: StockRecord }
   | { readonly kind: 'below-reserved'; readonly stock: StockRecord }
   | { readonly kind: 'no-variant' };
@@ -211,6 +216,7 @@ export class StockRepository {
     const available = onHand - stock.reserved;
     return {
       kind: 'set',
+      onHandBefore: stock.onHand,
       stock: { ...stock, onHand, available, version: version + 1 },
       level: {
         variantId,

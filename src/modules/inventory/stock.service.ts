@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../../common/problem.js';
 import type { Principal } from '../../core/access-control/index.js';
+import { type AuditedBy, auditedBySystem } from '../../core/audit-log/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { ReadConsistency } from '../../core/read-consistency/index.js';
-import { stockChanged } from './inventory.events.js';
+import { stockSet } from './inventory.events.js';
 import { type MovementRecord, type StockRecord, StockRepository } from './stock.repository.js';
+
+/** Programs that fill the shop, and have no account. */
+const IMPORT = auditedBySystem('import');
 
 /** Stock as operators see and set it. */
 @Injectable()
@@ -28,6 +32,7 @@ export class StockService {
     variantId: string,
     onHand: number,
     version: number,
+    by: AuditedBy,
   ): Promise<StockRecord> {
     const outcome = await this.stock.transaction(async (transaction) => {
       const result = await this.stock.setOnHand(transaction, {
@@ -36,7 +41,10 @@ export class StockService {
         version,
         actorId: principal.userId,
       });
-      if (result.kind === 'set') await this.outbox.append(transaction, [stockChanged(result.level)]);
+      if (result.kind === 'set') {
+        const change = { before: result.onHandBefore, after: onHand };
+        await this.outbox.append(transaction, [stockSet(result.level, by, change)]);
+      }
       return result;
     });
     switch (outcome.kind) {
@@ -57,7 +65,10 @@ export class StockService {
     if (stock.length === 0) return;
     await this.stock.transaction(async (transaction) => {
       const levels = await this.stock.setInitial(transaction, stock);
-      await this.outbox.append(transaction, levels.map(stockChanged));
+      await this.outbox.append(
+        transaction,
+        levels.map((level) => stockSet(level, IMPORT, { before: 0, after: level.available })),
+      );
     });
   }
 

@@ -5,6 +5,7 @@ import { Problem } from '../../common/problem.js';
 import { AppConfig } from '../../config/index.js';
 import type { Principal } from '../../core/access-control/index.js';
 import { AdmissionLedger } from '../../core/admission/index.js';
+import type { AuditedBy } from '../../core/audit-log/index.js';
 import { FieldEncryption } from '../../core/field-encryption/index.js';
 import { GroupCommitter, GroupDeadlineError, GroupQueueFullError } from '../../core/group-commit/index.js';
 import { fingerprintOf, IdempotencyScope, type StoredAnswer } from '../../core/idempotency/index.js';
@@ -108,7 +109,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
    * The stored answer of the order, new or replayed; byte for byte the same for the same key.
    * @throws Problem for every refusal; none of them is stored.
    */
-  async place(principal: Principal, key: string, dto: PlaceOrderDto): Promise<CheckoutAnswer> {
+  async place(principal: Principal, key: string, dto: PlaceOrderDto, by: AuditedBy): Promise<CheckoutAnswer> {
     const { userId } = principal;
     const scope = new IdempotencyScope(userId, PLACE_ORDER_ROUTE, key);
     const wanted =
@@ -123,6 +124,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
       currency: this.currencyOf(dto),
       lines: wanted.lines,
       cart: wanted.cart,
+      by,
       // Only worth its time for an order that may be placed.
       shippingAddressCiphertext: this.encryption.encrypt(
         JSON.stringify(dto.shippingAddress),

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Problem } from '../../common/problem.js';
 import { AppConfig } from '../../config/index.js';
 import type { Principal } from '../../core/access-control/index.js';
+import { type AuditedBy, auditedBySystem } from '../../core/audit-log/index.js';
 import { EventOutbox, type NewEvent } from '../../core/events/index.js';
 import {
   fingerprintOf,
@@ -30,6 +31,9 @@ const PAY_ORDER_ROUTE = 'POST /orders/:id/payments';
 
 /** A reservation outlives the calls of its payment: the first one, and one that resumes it. */
 const HOLD_FACTOR = 3;
+
+/** Who settles what nobody asks about any more. */
+export const RECONCILER = auditedBySystem('payment-reconciler');
 
 type Begun =
   | { readonly kind: 'stored'; readonly answer: StoredAnswer }
@@ -76,14 +80,20 @@ export class OrderPaymentService {
    * @throws Problem for what is not stored: an unknown order, one that cannot be paid, a provider that
    * does not answer.
    */
-  async pay(principal: Principal, orderId: string, key: string, dto: PayOrderDto): Promise<StoredAnswer> {
+  async pay(
+    principal: Principal,
+    orderId: string,
+    key: string,
+    dto: PayOrderDto,
+    by: AuditedBy,
+  ): Promise<StoredAnswer> {
     const fingerprint = fingerprintOf([orderId, dto.provider, dto.token]);
     const scope = new IdempotencyScope(principal.userId, PAY_ORDER_ROUTE, key);
     const leave = await this.payments.admitCharge(dto.provider);
     const begun = await this.beginWith(leave, { scope, fingerprint, orderId, provider: dto.provider });
     if (begun.kind === 'stored') return begun.answer;
     const outcome = await this.charge(begun.leave, begun.intent, dto.token);
-    const answer = await this.settle(begun.intent, outcome, principal.userId);
+    const answer = await this.settle(begun.intent, outcome, principal.userId, by);
     await this.consistency.recordWrite(principal.userId);
     return answer;
   }
@@ -92,25 +102,30 @@ export class OrderPaymentService {
    * Gives an intent its outcome, once: whoever comes second gets the answer that the first one stored.
    * A charge for an order that no longer waits for it is returned.
    */
-  async settle(intent: PaymentIntent, outcome: ChargeOutcome, userId: string): Promise<StoredAnswer> {
+  async settle(
+    intent: PaymentIntent,
+    outcome: ChargeOutcome,
+    userId: string,
+    by: AuditedBy,
+  ): Promise<StoredAnswer> {
     const scope = new IdempotencyScope(userId, PAY_ORDER_ROUTE, intent.idempotencyKey);
     const settled = await this.orders.transaction(async (transaction) => {
       const order = await this.orders.lock(transaction, intent.orderId);
       const [stored] = await this.idempotency.find(transaction, [scope]);
       if (stored !== undefined && stored !== null)
         return { answer: stored, isPaid: false, isRefundDue: false };
-      const { answer, events, isRefundDue } = await this.apply(transaction, order, intent, outcome);
+      const { answer, events, isRefundDue } = await this.apply(transaction, order, { intent, outcome, by });
       await this.outbox.append(transaction, events);
       await this.idempotency.record(transaction, [{ ...answer, scope }]);
       return { answer, isPaid: answer.status === 201, isRefundDue };
     });
     if (settled.isPaid) this.completed.inc();
-    if (settled.isRefundDue) await this.refund(intent);
+    if (settled.isRefundDue) await this.refund(intent, by);
     return settled.answer;
   }
 
   /** Returns the money of an intent that is to be refunded. A failure leaves it to the reconciler. */
-  async refund(intent: PaymentIntent): Promise<void> {
+  async refund(intent: PaymentIntent, by: AuditedBy = RECONCILER): Promise<void> {
     try {
       await this.payments.refund(intent);
     } catch (error) {
@@ -126,7 +141,7 @@ export class OrderPaymentService {
       if (!(await this.intents.transition(transaction, intent.id, 'refunded'))) return;
       if (order.status !== 'cancelled') return;
       await this.orders.transition(transaction, [order.id], 'refunded');
-      await this.outbox.append(transaction, [orderEvent('refunded', order)]);
+      await this.outbox.append(transaction, [orderEvent('refunded', order, by)]);
     });
   }
 
@@ -203,8 +218,7 @@ export class OrderPaymentService {
   private async apply(
     transaction: SqlTransaction,
     order: LockedOrder,
-    intent: PaymentIntent,
-    outcome: ChargeOutcome,
+    { intent, outcome, by }: { intent: PaymentIntent; outcome: ChargeOutcome; by: AuditedBy },
   ): Promise<{ answer: StoredAnswer; events: NewEvent[]; isRefundDue: boolean }> {
     const { requestFingerprint: fingerprint } = intent;
     const problem = (refusal: Problem): StoredAnswer => ({
@@ -244,7 +258,7 @@ export class OrderPaymentService {
       orderStatus: 'paid',
     });
     const events = [
-      orderEvent('paid', order),
+      orderEvent('paid', order, by),
       ...levels.filter(({ crossedZero }) => crossedZero).map(stockChanged),
     ];
     return { answer: { fingerprint, status: 201, body }, events, isRefundDue: false };

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
+import type { AuditedBy } from '../../core/audit-log/index.js';
 import { AdmissionLedger } from '../../core/admission/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { type IdempotencyScope, IdempotencyStore, type StoredAnswer } from '../../core/idempotency/index.js';
@@ -37,6 +38,7 @@ export interface PlacementRequest {
   /** Set when the lines are those of a cart: they are taken out of it if it is still at this version. */
   readonly cart: { readonly id: string; readonly version: number } | null;
   readonly shippingAddressCiphertext: Buffer;
+  readonly by: AuditedBy;
 }
 
 export type PlacementOutcome =
@@ -187,9 +189,11 @@ export class OrderPlacement {
       this.orders.insertAll(transaction, orders),
       cartIds.length === 0 ? null : this.carts.empty(transaction, cartIds),
       this.outbox.append(transaction, [
-        ...orders.map((order) =>
-          orderEvent('pending_payment', { ...order, totalMinor: order.totals.total.amount }),
-        ),
+        ...orders.flatMap((order, position) => {
+          const by = granted[position]?.request.by;
+          const facts = { ...order, totalMinor: order.totals.total.amount };
+          return by === undefined ? [] : [orderEvent('pending_payment', facts, by)];
+        }),
         ...levelsAfter(offers, remaining).map(stockChanged),
       ]),
       this.idempotency.record(transaction, answers),

@@ -17,6 +17,7 @@ import {
   type Principal,
   RequirePermission,
 } from '../../core/access-control/index.js';
+import { Audited, type AuditedBy, auditedBy } from '../../core/audit-log/index.js';
 import { CursorCodec, PageQuery } from '../../core/cursor/index.js';
 import { isIdempotencyKey, requireIdempotencyKey, type StoredAnswer } from '../../core/idempotency/index.js';
 import { CONSISTENCY_HEADER, ReadConsistency } from '../../core/read-consistency/index.js';
@@ -46,6 +47,7 @@ interface Placing {
   readonly principal: Principal;
   readonly key: string;
   readonly dto: PlaceOrderDto;
+  readonly by: AuditedBy;
 }
 
 const isPlain = compileQuickCheck(PlaceOrderDto);
@@ -65,7 +67,7 @@ export class OrdersController {
   ) {
     shortCuts.register<OrdersController, Placing>('place-order', OrdersController, 'place', {
       plan: (request) => this.plan(request),
-      answer: ({ principal, key, dto }, _, reply) => this.send(principal, key, dto, reply),
+      answer: (placing, _, reply) => this.send(placing, reply),
     });
   }
 
@@ -79,12 +81,13 @@ export class OrdersController {
     @CurrentPrincipal() principal: Principal,
     @Headers('idempotency-key') header: string | undefined,
     @Body() dto: PlaceOrderDto,
+    @Audited() by: AuditedBy,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const key = requireIdempotencyKey(header);
     const fault = this.faultOf(dto);
     if (fault !== null) throw new Problem('VALIDATION_FAILED', { errors: [fault] });
-    await this.send(principal, key, dto, reply);
+    await this.send({ principal, key, dto, by }, reply);
   }
 
   @Get()
@@ -126,9 +129,11 @@ export class OrdersController {
     @Param('id') id: string,
     @Headers('idempotency-key') header: string | undefined,
     @Body() dto: PayOrderDto,
+    @Audited() by: AuditedBy,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const answer = await this.orderPayments.pay(principal, existing(id), requireIdempotencyKey(header), dto);
+    const orderId = existing(id);
+    const answer = await this.orderPayments.pay(principal, orderId, requireIdempotencyKey(header), dto, by);
     this.consistency.stamp(reply, principal.userId);
     sendStored(reply, answer);
   }
@@ -141,27 +146,24 @@ export class OrdersController {
   async cancel(
     @CurrentPrincipal() principal: Principal,
     @Param('id') id: string,
+    @Audited() by: AuditedBy,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderDetails> {
-    const order = await this.orders.cancel(principal, existing(id));
+    const order = await this.orders.cancel(principal, existing(id), by);
     this.consistency.stamp(reply, principal.userId);
     return order;
   }
 
   /** Of a request that {@link place} would not refuse before the order is decided. */
-  private plan({ principal, headers, body }: AuthenticatedRequest): Placing | null {
+  private plan(request: AuthenticatedRequest): Placing | null {
+    const { principal, headers, body } = request;
     const key = headers['idempotency-key'];
     if (principal === undefined || !isIdempotencyKey(key) || isPlain?.(body) !== true) return null;
-    return this.faultOf(body) === null ? { principal, key, dto: body } : null;
+    return this.faultOf(body) === null ? { principal, key, dto: body, by: auditedBy(request) } : null;
   }
 
-  private async send(
-    principal: Principal,
-    key: string,
-    dto: PlaceOrderDto,
-    reply: FastifyReply,
-  ): Promise<void> {
-    const answer = await this.checkout.place(principal, key, dto);
+  private async send({ principal, key, dto, by }: Placing, reply: FastifyReply): Promise<void> {
+    const answer = await this.checkout.place(principal, key, dto, by);
     if (answer.isReplay) reply.header('Idempotency-Replayed', 'true');
     this.consistency.stamp(reply, principal.userId);
     sendStored(reply, answer);

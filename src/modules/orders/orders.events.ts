@@ -1,3 +1,4 @@
+import { auditNote, type AuditedBy } from '../../core/audit-log/index.js';
 import type { NewEvent } from '../../core/events/index.js';
 import type { OrderStatus } from './order-transitions.js';
 
@@ -6,6 +7,10 @@ interface OrderFacts {
   readonly userId: string;
   readonly totalMinor: number;
   readonly currency: string;
+  /** Of an order that has just been placed. */
+  readonly number?: string;
+  /** What it was until now; of no meaning for one that has just been placed. */
+  readonly status: OrderStatus;
 }
 
 const TYPE_OF_STATUS: Readonly<Record<OrderStatus, string>> = {
@@ -16,12 +21,28 @@ const TYPE_OF_STATUS: Readonly<Record<OrderStatus, string>> = {
   refunded: 'order.refunded.v1',
 };
 
-/** The event of an order that has just come into a state. */
-export function orderEvent(status: OrderStatus, order: OrderFacts): NewEvent {
-  const { id, userId, totalMinor, currency } = order;
+const ACTION_OF_STATUS: Readonly<Record<OrderStatus, string>> = {
+  pending_payment: 'order.placed',
+  paid: 'order.paid',
+  cancelled: 'order.cancelled',
+  expired: 'order.expired',
+  refunded: 'order.refunded',
+};
+
+/** The event of an order that has just come into a state, and what the audit log says of it. */
+export function orderEvent(status: OrderStatus, order: OrderFacts, by: AuditedBy): NewEvent {
+  const { id, userId, totalMinor, currency, number } = order;
   return {
     type: TYPE_OF_STATUS[status],
     aggregateId: id,
     payload: { orderId: id, userId, totalMinor, currency },
+    audit: auditNote({
+      actor: by.actor,
+      origin: by.origin,
+      action: ACTION_OF_STATUS[status],
+      resource: `order:${id}`,
+      before: status === 'pending_payment' ? undefined : { status: order.status },
+      after: { status, number, totalMinor, currency },
+    }),
   };
 }

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
+import { auditedBySystem } from '../../core/audit-log/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { JobRunner } from '../../core/jobs/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
@@ -11,11 +12,12 @@ import {
   PaymentTimeoutError,
   PaymentUnavailableError,
 } from '../payments/index.js';
-import { OrderPaymentService } from './order-payment.service.js';
+import { OrderPaymentService, RECONCILER } from './order-payment.service.js';
 import { orderEvent } from './orders.events.js';
 import { OrdersRepository } from './orders.repository.js';
 
 const RECONCILE_MAX = 50;
+const SWEEPER = auditedBySystem('reservation-sweeper');
 
 /** What the worker does for orders that nobody asks about any more. */
 @Injectable()
@@ -76,7 +78,7 @@ export class OrderJobs implements OnModuleInit {
       const levels = await this.stock.move(transaction, 'release', lines);
       await this.orders.transition(transaction, ids, 'expired');
       await this.outbox.append(transaction, [
-        ...orders.map((order) => orderEvent('expired', order)),
+        ...orders.map((order) => orderEvent('expired', order, SWEEPER)),
         ...levels.map(stockChanged),
       ]);
       return orders.length;
@@ -110,7 +112,7 @@ export class OrderJobs implements OnModuleInit {
     const { userId } = await this.orders.transaction((transaction) =>
       this.orders.lock(transaction, intent.orderId),
     );
-    await this.orderPayments.settle(intent, outcome, userId);
+    await this.orderPayments.settle(intent, outcome, userId, RECONCILER);
     this.reconciled.inc({ outcome: outcome.kind });
   }
 }

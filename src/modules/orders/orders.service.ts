@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../../common/problem.js';
 import type { Principal } from '../../core/access-control/index.js';
+import type { AuditedBy } from '../../core/audit-log/index.js';
 import { EventOutbox } from '../../core/events/index.js';
 import { FieldEncryption } from '../../core/field-encryption/index.js';
 import { ReadConsistency } from '../../core/read-consistency/index.js';
@@ -54,11 +55,11 @@ export class OrdersService {
    * Cancels an order: an unpaid one gives its reservation back, a paid one its units and its money.
    * Cancelling again changes nothing. @throws Problem ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE
    */
-  async cancel(principal: Principal, orderId: string): Promise<OrderDetails> {
+  async cancel(principal: Principal, orderId: string, by: AuditedBy): Promise<OrderDetails> {
     const refundable = await this.orders.transaction((transaction) =>
-      this.cancelLocked(transaction, principal.userId, orderId),
+      this.cancelLocked(transaction, principal.userId, orderId, by),
     );
-    if (refundable !== null) await this.orderPayments.refund(refundable);
+    if (refundable !== null) await this.orderPayments.refund(refundable, by);
     await this.consistency.recordWrite(principal.userId);
     return this.get(principal, orderId);
   }
@@ -68,6 +69,7 @@ export class OrdersService {
     transaction: SqlTransaction,
     userId: string,
     orderId: string,
+    by: AuditedBy,
   ): Promise<PaymentIntent | null> {
     const order = await this.orders.lockOwned(transaction, orderId, userId);
     if (order === null) throw new Problem('ORDER_NOT_FOUND');
@@ -83,7 +85,7 @@ export class OrdersService {
     );
     const levels = await this.stock.move(transaction, order.status === 'paid' ? 'return' : 'release', lines);
     await this.orders.transition(transaction, [orderId], 'cancelled');
-    await this.outbox.append(transaction, [orderEvent('cancelled', order), ...levels.map(stockChanged)]);
+    await this.outbox.append(transaction, [orderEvent('cancelled', order, by), ...levels.map(stockChanged)]);
     if (order.status !== 'paid') return null;
 
     const paid = (await this.intents.findAll(transaction, orderId)).find(

@@ -24,6 +24,7 @@ const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'write:sessions',
     'read:circuit-breakers',
     'write:circuit-breakers',
+    'read:audit',
   ],
   superadmin: ['*'],
 };

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { EventOutbox, type NewEvent } from '../../core/events/index.js';
 import { isUniqueViolation, OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
 
 /** One row of `users`; personal data is ciphertext. */
@@ -13,12 +14,29 @@ export interface UserRow {
 
 @Injectable()
 export class UsersRepository {
-  constructor(private readonly database: OptimizedPrismaService) {}
+  constructor(
+    private readonly database: OptimizedPrismaService,
+    private readonly outbox: EventOutbox,
+  ) {}
 
-  /** False when another row has the same e-mail hash. */
-  async insert(row: UserRow): Promise<boolean> {
+  /** Together with its event. False when another row has the same e-mail hash. */
+  async insert(row: UserRow, event: NewEvent): Promise<boolean> {
     try {
-      await this.database.write.user.create({ data: row, select: { id: true } });
+      await this.database.sqlTransaction(async (transaction) => {
+        await transaction.execute(
+          `INSERT INTO users (id, email_hash, email_ciphertext, name_ciphertext, password_hash, role)
+           VALUES ($1, $2, $3, $4, $5, $6)`,
+          [
+            row.id,
+            Buffer.from(row.emailHash),
+            Buffer.from(row.emailCiphertext),
+            Buffer.from(row.nameCiphertext),
+            row.passwordHash,
+            row.role,
+          ],
+        );
+        await this.outbox.append(transaction, [event]);
+      });
       return true;
     } catch (error) {
       if (isUniqueViolation(error)) return false;

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
+import { type AuditedBy, auditedBySystem, type AuditOrigin } from '../../core/audit-log/index.js';
 import { FieldEncryption } from '../../core/field-encryption/index.js';
 import { normalizeEmail } from './email-address.js';
 import { isRole, type Role } from './roles.js';
+import { userRegistered } from './users.events.js';
 import type { NewUser, User, UserWithPassword } from './user.js';
 import { type UserRow, UsersRepository } from './users.repository.js';
 
@@ -26,8 +28,9 @@ export class UsersService {
   ) {}
 
   /** Creates a customer. Of parallel registrations of one address exactly one succeeds. */
-  async register(account: NewUser): Promise<Registration> {
-    const user = await this.insert(account, 'customer');
+  async register(account: NewUser, origin: AuditOrigin): Promise<Registration> {
+    const by: AuditedBy = { actor: `user:${account.id}`, origin };
+    const user = await this.insert(account, 'customer', by);
     return user === null ? { kind: 'email_taken' } : { kind: 'registered', user };
   }
 
@@ -44,7 +47,7 @@ export class UsersService {
     const existing = await this.findByEmail(email);
     if (existing !== null) return provisionOf(existing.user);
     const passwordHash = await hashPassword();
-    const user = await this.insert({ id: newId(), email, name, passwordHash }, 'superadmin');
+    const user = await this.insert({ id: newId(), email, name, passwordHash }, 'superadmin', SEED);
     if (user !== null) return { kind: 'created', user };
     const winner = await this.findByEmail(email);
     return winner === null ? { kind: 'email_taken' } : provisionOf(winner.user);
@@ -64,17 +67,18 @@ export class UsersService {
     return (await this.repository.findById(id)) !== null;
   }
 
-  private async insert(account: NewUser, role: Role): Promise<User | null> {
+  private async insert(account: NewUser, role: Role, by: AuditedBy): Promise<User | null> {
     const { id, name, passwordHash } = account;
     const email = normalizeEmail(account.email);
-    const isNew = await this.repository.insert({
+    const row = {
       id,
       emailHash: this.emailIndex(email),
       emailCiphertext: this.encryption.encrypt(email, emailContext(id)),
       nameCiphertext: this.encryption.encrypt(name, nameContext(id)),
       passwordHash,
       role,
-    });
+    };
+    const isNew = await this.repository.insert(row, userRegistered(id, role, by));
     return isNew ? { id, email, name, role } : null;
   }
 
@@ -92,6 +96,9 @@ export class UsersService {
     return this.encryption.blindIndex(email, 'users.email');
   }
 }
+
+/** Makes the first administrator. */
+const SEED = auditedBySystem('seed');
 
 const emailContext = (id: string) => `users.email:${id}`;
 const nameContext = (id: string) => `users.name:${id}`;

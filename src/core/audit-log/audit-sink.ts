@@ -1,0 +1,153 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/index.js';
+import {
+  isUniqueViolation,
+  OptimizedPrismaService,
+  type SqlTransaction,
+} from '../../infrastructure/database/prisma/index.js';
+import { type ChainedEntry, type ChainHead, ChainLinks } from './audit-chain.js';
+import { type AuditEntry, timeOfId } from './audit-entry.js';
+import { ChainLostError } from './audit-log.errors.js';
+
+/** The right to append to a chain, and its last link as far as the owner knows. */
+export interface OwnedChain extends ChainHead {
+  readonly chain: number;
+  readonly owner: string;
+  readonly leaseMs: number;
+}
+
+export interface Appended {
+  readonly head: OwnedChain;
+  /** Entries that were in the table already. */
+  readonly duplicates: number;
+}
+
+/**
+ * Appends entries to their chains. A batch is one statement: it moves the chain's row on from the
+ * position that the owner believes in and inserts the entries, or, when the row says otherwise, does
+ * neither. So a chain cannot fork, whoever believes to own it, and a lost lease costs an error and no harm.
+ *
+ * An id is in the table once. The plain insert takes care of that, because its time is a function of the
+ * id; when it fails, or when the batch may have been delivered before, those that are there are left out.
+ */
+@Injectable()
+export class AuditSink {
+  private readonly links: ChainLinks;
+
+  constructor(
+    { secrets }: AppConfig,
+    private readonly database: OptimizedPrismaService,
+  ) {
+    this.links = new ChainLinks(secrets);
+  }
+
+  /**
+   * Makes the caller the owner of a chain, or keeps it so; null while another one's lease runs.
+   * `force` takes the chain from whoever has it, for callers that are alone by other means.
+   */
+  async take(
+    chain: number,
+    owner: string,
+    { leaseMs, force = false }: { leaseMs: number; force?: boolean },
+  ): Promise<OwnedChain | null> {
+    const [row] = await this.database.sqlTransaction((transaction) =>
+      transaction.query<{ seq: string; hash: string }>(
+        `INSERT INTO audit_chains AS c (chain, owner, owned_until)
+         VALUES ($1, $2, now() + make_interval(secs => $3::double precision / 1000))
+         ON CONFLICT (chain) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until
+           WHERE $4 OR c.owner IS NULL OR c.owner = excluded.owner OR c.owned_until < now()
+         RETURNING seq, coalesce(encode(hash, 'hex'), '') AS hash`,
+        [chain, owner, leaseMs, force],
+      ),
+    );
+    return row === undefined ? null : { chain, owner, leaseMs, seq: Number(row.seq), hash: row.hash };
+  }
+
+  /** Gives a chain up, so that another one need not wait for the end of the lease. */
+  async release({ chain, owner }: OwnedChain): Promise<void> {
+    await this.database.sqlTransaction((transaction) =>
+      transaction.execute('UPDATE audit_chains SET owner = NULL WHERE chain = $1 AND owner = $2', [
+        chain,
+        owner,
+      ]),
+    );
+  }
+
+  /**
+   * The entries in their order as the next links of the chain; committed when it resolves.
+   * @throws ChainLostError when the chain has another owner or another head than the caller believes.
+   */
+  async append(chain: OwnedChain, entries: readonly AuditEntry[], mayRepeat: boolean): Promise<Appended> {
+    if (!mayRepeat) {
+      try {
+        return await this.appendAll(chain, entries);
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+      }
+    }
+    return this.appendNew(chain, entries);
+  }
+
+  private async appendAll(chain: OwnedChain, entries: readonly AuditEntry[]): Promise<Appended> {
+    if (entries.length === 0) return { head: chain, duplicates: 0 };
+    const links = this.links.extend(chain, chain.chain, entries);
+    const head = await this.database.sqlTransaction((transaction) => insert(transaction, chain, links));
+    return { head, duplicates: 0 };
+  }
+
+  private async appendNew(chain: OwnedChain, entries: readonly AuditEntry[]): Promise<Appended> {
+    const wanted = [...new Map(entries.map((entry) => [entry.id, entry])).values()];
+    const times = wanted.map(({ id }) => timeOfId(id));
+    return this.database.sqlTransaction(async (transaction) => {
+      // The row's lock first: whatever another owner has in hand is committed, and seen, or refused.
+      await transaction.query('SELECT 1 FROM audit_chains WHERE chain = $1 FOR UPDATE', [chain.chain]);
+      const known = await transaction.query<{ id: string }>(
+        `SELECT id FROM audit_entries WHERE id = ANY ($1::uuid[])
+           AND occurred_at BETWEEN to_timestamp($2::bigint / 1000.0) AND to_timestamp($3::bigint / 1000.0)`,
+        [wanted.map(({ id }) => id), Math.min(...times), Math.max(...times)],
+      );
+      const ids = new Set(known.map(({ id }) => id));
+      const fresh = wanted.filter(({ id }) => !ids.has(id));
+      const duplicates = entries.length - fresh.length;
+      if (fresh.length === 0) return { head: chain, duplicates };
+      const head = await insert(transaction, chain, this.links.extend(chain, chain.chain, fresh));
+      return { head, duplicates };
+    });
+  }
+}
+
+async function insert(
+  transaction: SqlTransaction,
+  chain: OwnedChain,
+  links: readonly ChainedEntry[],
+): Promise<OwnedChain> {
+  const last = links.at(-1) ?? chain;
+  const inserted = await transaction.execute(
+    `WITH moved AS (
+       UPDATE audit_chains SET seq = $1, hash = decode($2, 'hex'),
+         owned_until = now() + make_interval(secs => $3::double precision / 1000)
+       WHERE chain = $4 AND owner = $5 AND seq = $6 RETURNING chain)
+     INSERT INTO audit_entries (id, occurred_at, chain, seq, actor, action, resource, details, hash)
+     SELECT e.id, to_timestamp(e.ms / 1000.0), moved.chain, $6::bigint + e.n, e.actor, e.action, e.resource,
+       e.details::jsonb, decode(e.hash, 'hex')
+     FROM moved, unnest($7::uuid[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+       WITH ORDINALITY AS e (id, ms, actor, action, resource, details, hash, n)`,
+    [
+      last.seq,
+      last.hash,
+      chain.leaseMs,
+      chain.chain,
+      chain.owner,
+      chain.seq,
+      links.map(({ id }) => id),
+      links.map(({ id }) => timeOfId(id)),
+      links.map(({ actor }) => actor),
+      links.map(({ action }) => action),
+      links.map(({ resource }) => resource),
+      links.map(({ details }) => details),
+      links.map(({ hash }) => hash),
+    ],
+  );
+  if (inserted !== links.length) throw new ChainLostError(chain.chain);
+  return { ...chain, seq: last.seq, hash: last.hash };
+}

@@ -1,0 +1,87 @@
+import { isSecretName, redactText } from './redaction.js';
+
+const DEPTH_MAX = 6;
+const MEMBERS_MAX = 100;
+const REDACTED = '"[redacted]"';
+const CUT = '"[cut]"';
+
+/**
+ * JSON as PostgreSQL prints a `jsonb` of it: members sorted by the length of their names and then by bytes,
+ * `": "` and `", "` between them, numbers without exponents. So what was hashed before it was stored is
+ * what `::text` gives back, and the verifier need not understand it.
+ *
+ * Secrets are replaced on the way, texts are cleaned, and what is nested deeper than {@link DEPTH_MAX} or
+ * longer than {@link MEMBERS_MAX} is cut. Undefined, when the value is nothing that JSON has.
+ */
+export function canonicalJson(value: unknown, depth = 0): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return quote(redactText(value));
+    case 'number':
+      return numberText(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'bigint':
+      return `"${String(value)}"`;
+    case 'object':
+      break;
+    default:
+      return undefined;
+  }
+  if (value === null) return 'null';
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'null' : `"${value.toISOString()}"`;
+  if (depth >= DEPTH_MAX) return CUT;
+  if (Array.isArray(value)) return arrayText(value, depth);
+  if (ArrayBuffer.isView(value)) return '"[binary]"';
+  return objectText(value as Readonly<Record<string, unknown>>, depth);
+}
+
+/** A text between quotes, with the escapes that both JSON.stringify and PostgreSQL use. */
+export function quote(text: string): string {
+  return isPlain(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function arrayText(values: readonly unknown[], depth: number): string {
+  const items = values.slice(0, MEMBERS_MAX).map((value) => canonicalJson(value, depth + 1) ?? 'null');
+  if (values.length > MEMBERS_MAX) items.push(CUT);
+  return `[${items.join(', ')}]`;
+}
+
+function objectText(value: Readonly<Record<string, unknown>>, depth: number): string {
+  const names = Object.keys(value);
+  if (!names.every(isAscii)) return objectText(withCleanNames(value), depth);
+  if (names.length > 1) names.sort(compareNames);
+  let text = '';
+  let count = 0;
+  for (const name of names) {
+    const member = isSecretName(name) ? REDACTED : canonicalJson(value[name], depth + 1);
+    if (member === undefined) continue;
+    text += count === 0 ? `${quote(name)}: ${member}` : `, ${quote(name)}: ${member}`;
+    count += 1;
+    if (count === MEMBERS_MAX) break;
+  }
+  return `{${text}}`;
+}
+
+/** Names as code has them: whatever else is in one is replaced, so that nothing can be hidden in a name. */
+function withCleanNames(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name.replaceAll(/[^\u0020-\u007e]/g, '?'), member]),
+  );
+}
+
+/** jsonb sorts by the number of bytes first. */
+function compareNames(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** jsonb keeps what JavaScript prints, but for exponents, which it writes out. */
+function numberText(value: number): string {
+  if (!Number.isFinite(value)) return 'null';
+  const text = String(value === 0 ? 0 : value);
+  return text.includes('e') ? `"${text}"` : text;
+}
+
+// eslint-disable-next-line no-control-regex -- they have to be escaped
+const isPlain = (text: string): boolean => !/["\\\u0000-\u001f\ud800-\udfff]/.test(text);
+const isAscii = (text: string): boolean => /^[\u0020-\u007e]*$/.test(text);

@@ -1,0 +1,75 @@
+import { SystemClock } from '../../src/common/clock.js';
+import { type AppConfig, loadConfig } from '../../src/config/index.js';
+import { AuditCheckpoints } from '../../src/core/audit-log/audit-checkpoints.js';
+import { AuditConsumer } from '../../src/core/audit-log/audit-consumer.js';
+import { AuditMetrics } from '../../src/core/audit-log/audit-log.metrics.js';
+import { AuditProducer } from '../../src/core/audit-log/audit-producer.js';
+import { AuditSink } from '../../src/core/audit-log/audit-sink.js';
+import { AuditVerifier } from '../../src/core/audit-log/audit-verifier.js';
+import { DistributedAuditLogService } from '../../src/core/audit-log/distributed-audit-log.service.js';
+import { OptimizedPrismaService } from '../../src/infrastructure/database/prisma/index.js';
+import { createLogger } from '../../src/infrastructure/logging/index.js';
+import { Metrics } from '../../src/infrastructure/metrics/index.js';
+import { RedisService } from '../../src/infrastructure/redis/index.js';
+import { testEnvironment } from './app-harness.js';
+import type { TestServices } from './services/index.js';
+import { waitFor } from './wait-for.js';
+
+/** One process's audit log, with connections of its own, put together by hand. */
+export class AuditLogUnderTest {
+  readonly log: DistributedAuditLogService;
+  readonly producer: AuditProducer;
+  readonly consumer: AuditConsumer;
+  readonly sink: AuditSink;
+  readonly checkpoints: AuditCheckpoints;
+  readonly verifier: AuditVerifier;
+  readonly metrics = new Metrics();
+
+  private constructor(
+    readonly config: AppConfig,
+    readonly redis: RedisService,
+    readonly database: OptimizedPrismaService,
+  ) {
+    const [clock, logger] = [new SystemClock(), createLogger('silent')];
+    const metrics = new AuditMetrics(this.metrics);
+    this.producer = new AuditProducer(config, redis, clock, logger, metrics);
+    this.log = new DistributedAuditLogService(config, this.producer, clock, logger, metrics);
+    this.sink = new AuditSink(config, database);
+    this.checkpoints = new AuditCheckpoints(config, redis, clock, logger);
+    this.consumer = new AuditConsumer(config, redis, this.sink, this.checkpoints, clock, logger, metrics);
+    this.verifier = new AuditVerifier(config, database);
+  }
+
+  /** `consumes`: with the sink running. */
+  static async start(
+    services: Pick<TestServices, 'databaseUrl' | 'redis'>,
+    env: Record<string, string> = {},
+    { consumes = true }: { consumes?: boolean } = {},
+  ): Promise<AuditLogUnderTest> {
+    const config = loadConfig(
+      testEnvironment(services, { AUDIT_TAKEOVER_MS: '500', AUDIT_CHECKPOINT_INTERVAL_MS: '20', ...env }),
+    );
+    const logger = createLogger('silent');
+    const redis = new RedisService(config, logger, new Metrics());
+    const database = new OptimizedPrismaService(config, logger, new Metrics());
+    const audit = new AuditLogUnderTest(config, redis, database);
+    await waitFor('Redis', () => redis.isReady('main'));
+    await audit.log.onModuleInit();
+    if (consumes) audit.consumer.onApplicationBootstrap();
+    return audit;
+  }
+
+  /** In the order in which the application does it. */
+  async close(): Promise<void> {
+    await this.consumer.onModuleDestroy();
+    await this.producer.beforeApplicationShutdown();
+    await this.checkpoints.beforeApplicationShutdown();
+    this.redis.onApplicationShutdown();
+    await this.database.onApplicationShutdown();
+  }
+
+  async metric(name: string): Promise<number> {
+    const metric = await this.metrics.registry.getSingleMetric(name)?.get();
+    return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+  }
+}
