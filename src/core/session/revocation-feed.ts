@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import { Clock } from '../../common/clock.js';
@@ -13,8 +14,11 @@ import { SessionMetrics } from './session.metrics.js';
 const OVERLAP_MS = 2000;
 /** A server answers this many in a few milliseconds; more of one millisecond do not occur. */
 const CHUNK = 1000;
-/** Until the first look has succeeded the process knows nothing and asks often. */
-const FIRST_LOOK_PAUSE_MS = 100;
+/** After a look that failed: the subscription may stand again before the connection for commands does. */
+const RETRY_PAUSE_MS = 100;
+/** The start waits this long for the first look; without a store the process starts as it goes on without one. */
+const FIRST_LOOK_DEADLINE_MS = 1000;
+const FIRST_LOOK_CHECK_MS = 10;
 
 /**
  * Keeps {@link EndedSessions} true in this process: ends are pushed to it by the script that makes them, and
@@ -60,7 +64,8 @@ export class RevocationFeed implements OnApplicationBootstrap, OnApplicationShut
     });
   }
 
-  onApplicationBootstrap(): void {
+  /** Resolves when the process knows what ended before it started, or cannot learn it now. */
+  async onApplicationBootstrap(): Promise<void> {
     if (!this.isEnabled) return;
     this.subscription = this.redis.subscribe('sessions', redisKeys.sessionEndsChannel(), {
       onMessage: (message) => {
@@ -74,7 +79,10 @@ export class RevocationFeed implements OnApplicationBootstrap, OnApplicationShut
         void this.look();
       },
     });
-    void this.lookOnAndOn();
+    const deadlineMs = this.clock.monotonicMs() + FIRST_LOOK_DEADLINE_MS;
+    void this.look();
+    while (this.lookedAtMs === null && this.clock.monotonicMs() < deadlineMs)
+      await sleep(FIRST_LOOK_CHECK_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -84,15 +92,7 @@ export class RevocationFeed implements OnApplicationBootstrap, OnApplicationShut
     await this.looking;
   }
 
-  private async lookOnAndOn(): Promise<void> {
-    await this.look();
-    if (this.isStopped) return;
-    const pauseMs = this.lookedAtMs === null ? Math.min(FIRST_LOOK_PAUSE_MS, this.pollMs) : this.pollMs;
-    this.timer = setTimeout(() => void this.lookOnAndOn(), pauseMs);
-    this.timer.unref();
-  }
-
-  /** One look at a time; one that is asked for meanwhile follows. Never rejects. */
+  /** One look at a time; one that is asked for meanwhile follows, and the next after a pause. Never rejects. */
   private look(): Promise<void> {
     this.mustLookAgain = true;
     this.looking ??= this.lookWhileAsked().finally(() => {
@@ -101,17 +101,28 @@ export class RevocationFeed implements OnApplicationBootstrap, OnApplicationShut
     return this.looking;
   }
 
+  private lookAgainAfter(pauseMs: number): void {
+    clearTimeout(this.timer);
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => void this.look(), pauseMs);
+    this.timer.unref();
+  }
+
   private async lookWhileAsked(): Promise<void> {
+    let hasSucceeded = true;
     while (this.mustLookAgain && !this.isStopped) {
       this.mustLookAgain = false;
       try {
         await Promise.all(SESSION_SHARDS.map((shard) => this.readShard(shard)));
         this.lookedAtMs = this.clock.monotonicMs();
+        hasSucceeded = true;
       } catch (error) {
+        hasSucceeded = false;
         this.logger.debug({ reason: String(error) }, 'ended sessions could not be read');
       }
       this.ended.forgetBefore(this.clock.nowMs() - this.toldMs);
     }
+    this.lookAgainAfter(hasSucceeded ? this.pollMs : Math.min(RETRY_PAUSE_MS, this.pollMs));
   }
 
   private async readShard(shard: string): Promise<void> {
