@@ -20,9 +20,10 @@ const NEVER_VALID = '?';
 const ERRORS_INTRODUCTION = `# Error codes
 
 Every refusal is an RFC 9457 problem document (\`application/problem+json\`) with the members \`type\`,
-\`title\`, \`status\`, \`code\` and \`requestId\`, and where they help \`detail\`, \`errors[]\` (each with a JSON
-\`pointer\` and a \`detail\`) and the members that the table names. Clients decide by \`code\`: a code never
-changes its meaning or its status. Every 503 and every 429 carries \`Retry-After\`.
+\`title\`, \`status\`, \`code\` and \`requestId\`; \`traceId\` where the request belongs to a trace; and where they
+help \`detail\`, \`errors[]\` (each with a JSON \`pointer\` and a \`detail\`) and the members that the table names.
+Clients decide by \`code\`: a code never changes its meaning or its status. Every 503 and every 429 carries
+\`Retry-After\`.
 
 This page is generated from \`src/common/error-codes.ts\` by \`npm run docs:generate\`.
 `;

@@ -10,6 +10,7 @@ import { HealthAnswers, ProcessState } from './core/health/index.js';
 import { OptimizedPrismaService } from './infrastructure/database/prisma/index.js';
 import { createLogger } from './infrastructure/logging/index.js';
 import { Metrics } from './infrastructure/metrics/index.js';
+import { activeTracing } from './infrastructure/tracing/index.js';
 import { RedisSettingsCheck } from './infrastructure/redis/index.js';
 
 /** Starts the process, and ends it in order when it is told to. Exit code 0 means that nothing was cut off. */
@@ -46,7 +47,8 @@ async function main(): Promise<void> {
     deadlineMs: env.SHUTDOWN_DEADLINE_MS,
     inFlight: () => inFlight,
     unanswered: () => app.get(RequestDeadlines).unanswered(),
-    close: () => app.close(),
+    // Last, so that the spans of the closing are among those that are sent.
+    close: () => app.close().finally(() => activeTracing()?.close()),
     logger,
   };
   const exit = (code: number): never => {

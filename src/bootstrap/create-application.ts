@@ -12,6 +12,7 @@ import { RequestLimits } from '../core/rate-limiter/index.js';
 import { ShortCuts } from '../core/short-cut/index.js';
 import { NestLogger, type ProcessLogger } from '../infrastructure/logging/index.js';
 import { Metrics } from '../infrastructure/metrics/index.js';
+import { startTracing } from '../infrastructure/tracing/index.js';
 import { auditAdminCalls } from './http/admin-audit.js';
 import { AllowedMethods } from './http/allowed-methods.js';
 import { CrossOriginPolicy } from './http/cross-origin.js';
@@ -22,6 +23,7 @@ import { ProblemFilter, sendProblem } from './http/problem.filter.js';
 import { RequestDeadlines } from './http/request-deadlines.js';
 import { RequestShedding } from './http/request-shedding.js';
 import { API_HEADERS } from './http/security-headers.js';
+import { endSpan, traceRequests } from './http/request-tracing.js';
 import { serveShortCuts } from './http/short-cuts.js';
 import { BodyValidationPipe } from './http/validation.js';
 import { serveOpenApi } from './openapi.js';
@@ -35,6 +37,8 @@ export async function createApplication(
   logger: ProcessLogger,
   clock: Clock = new SystemClock(),
 ): Promise<NestFastifyApplication> {
+  // Before anything asks whether there is one.
+  const tracing = await startTracing(config);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(config, logger, clock),
     createFastifyAdapter(config),
@@ -52,7 +56,10 @@ export async function createApplication(
     : null;
 
   addJsonParser(fastify);
-  deadlines.attach(fastify, (reply) => shedding?.end(reply));
+  deadlines.attach(fastify, (reply) => {
+    shedding?.end(reply);
+    endSpan(reply);
+  });
   allowedMethods.learnFrom(fastify);
   shedding?.attach(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -78,6 +85,11 @@ export async function createApplication(
     observer.observe(request, reply);
     done();
   });
+
+  if (tracing !== null) {
+    tracing.expose(app.get(Metrics));
+    traceRequests(fastify, tracing);
+  }
 
   auditAdminCalls(fastify, app.get(AuditLog));
   const problems = new ProblemFilter(logger);

@@ -14,6 +14,13 @@ const int = (min: number, max: number) =>
     return value;
   });
 
+const ratio = makeValidator<number>((input) => {
+  const value = Number(input);
+  if (input === '' || !(value >= 0 && value <= 1))
+    throw new Error(`expected a number from 0 to 1, got "${input}"`);
+  return value;
+});
+
 const list = makeValidator<string[]>((input) =>
   input
     .split(',')
@@ -497,4 +504,22 @@ export const ENVIRONMENT = {
     default: 6000,
     desc: 'Silence of the owner of an audit stream after which another worker takes over; more than the longest batch takes.',
   }),
+
+  FEATURE_TRACING: bool({
+    default: true,
+    desc: 'Traces, when OTEL_EXPORTER_OTLP_ENDPOINT says where to.',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: str({
+    default: '',
+    desc: 'Base URL of an OpenTelemetry collector (OTLP over HTTP, `/v1/traces` is added); empty: no traces.',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: str({
+    default: '',
+    desc: 'Headers for the collector: `name=value`, comma separated, values percent-encoded.',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: ratio({
+    default: 0.1,
+    desc: 'Share of the traces that begin here and are recorded; that of a caller is as the caller says.',
+  }),
+  OTEL_SERVICE_NAME: str({ default: 'caudal', desc: 'Name of the service in its traces.' }),
 };

@@ -2,11 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AccessLogPolicy } from '../../config/index.js';
 import type { ProcessLogger } from '../../infrastructure/logging/index.js';
 import type { KeptValue, Metrics } from '../../infrastructure/metrics/index.js';
+import { requestContextOf } from '../../infrastructure/tracing/index.js';
 
 /** Seconds; dense where the objectives lie (p95 under 200 ms). */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10];
-
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** What was observed of one method of one route. */
 interface Series {
@@ -68,12 +67,9 @@ export class HttpObserver {
   }
 
   private writeLine(request: FastifyRequest, reply: FastifyReply, route: string): void {
-    const traceparent = request.headers['traceparent'];
-    const traceId = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
     this.logger.pino.info(
       {
-        requestId: request.id,
-        traceId,
+        ...requestContextOf(request),
         method: request.method,
         route,
         status: reply.statusCode,

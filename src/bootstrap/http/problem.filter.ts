@@ -4,6 +4,7 @@ import type { ErrorCodeName } from '../../common/error-codes.js';
 import { Problem } from '../../common/problem.js';
 import { isDatabaseUnavailable } from '../../infrastructure/database/prisma/index.js';
 import type { Logger } from '../../infrastructure/logging/index.js';
+import { requestContextOf } from '../../infrastructure/tracing/index.js';
 
 /** Clients that are told to come back later wait this long unless the problem knows better. */
 const RETRY_AFTER_SECONDS = 1;
@@ -36,10 +37,13 @@ export class ProblemFilter implements ExceptionFilter {
     if (reply.sent) return;
     const problem = toProblem(error);
     if (problem.code === 'INTERNAL_ERROR') {
-      this.logger.error({ requestId: request.id, err: error }, 'a request failed in a way nobody foresaw');
+      this.logger.error(
+        { ...requestContextOf(request), err: error },
+        'a request failed in a way nobody foresaw',
+      );
     } else if (problem.code === 'DATABASE_UNAVAILABLE') {
       this.logger.warn(
-        { requestId: request.id, reason: String(error) },
+        { ...requestContextOf(request), reason: String(error) },
         'a request failed for want of the database',
       );
     }
@@ -52,10 +56,11 @@ export function sendProblem(reply: FastifyReply, problem: Problem, requestId: st
   if (retryAfterSeconds !== undefined)
     reply.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterSeconds))));
   if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer realm="caudal"');
+  const { traceId } = requestContextOf(reply.request);
   void reply
     .status(problem.status)
     .header('Content-Type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify({ ...problem.toDocument(), requestId }));
+    .send(JSON.stringify({ ...problem.toDocument(), requestId, traceId }));
 }
 
 export function toProblem(error: unknown): Problem {

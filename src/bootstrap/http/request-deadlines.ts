@@ -5,6 +5,7 @@ import { Problem } from '../../common/problem.js';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
+import { requestContextOf } from '../../infrastructure/tracing/index.js';
 import { sendProblem } from './problem.filter.js';
 
 /** An answer may be this much later than its deadline, for one timer instead of one per request. */
@@ -127,7 +128,10 @@ export class RequestDeadlines implements OnApplicationBootstrap, OnApplicationSh
     }
     const { forMs, ...open } = describe(reply);
     this.exceeded.inc({ method: open.method, route: open.route });
-    this.logger.warn({ ...open, durationMs: forMs }, 'a request has exceeded its deadline');
+    this.logger.warn(
+      { ...open, ...requestContextOf(request), durationMs: forMs },
+      'a request has exceeded its deadline',
+    );
     sendProblem(reply, new Problem('REQUEST_DEADLINE_EXCEEDED'), request.id);
   }
 }

@@ -5,6 +5,7 @@ import { AppConfig } from '../../config/index.js';
 import { isDatabaseUnavailable, OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
+import { activeTracing } from '../../infrastructure/tracing/index.js';
 import { isRedisUnavailable } from '../../infrastructure/redis/index.js';
 
 export interface Job {
@@ -29,6 +30,7 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly leases = new Map<string, { isHeld: boolean; askAgainMs: number }>();
   private readonly loops: Promise<void>[] = [];
   private readonly wakeUps = new Set<() => void>();
+  private readonly tracing = activeTracing();
   private isStopped = false;
   private readonly runs;
   private readonly seconds;
@@ -80,6 +82,19 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  private async runTraced(job: Job): Promise<boolean> {
+    const span = this.tracing?.startRoot(`job ${job.name}`, 'internal', { 'caudal.job': job.name }) ?? null;
+    if (span === null) return job.run();
+    try {
+      const hasMore = await this.tracing?.run(span, () => job.run());
+      span.end();
+      return hasMore === true;
+    } catch (error) {
+      span.end(error);
+      throw error;
+    }
+  }
+
   private async runOnce(job: Job): Promise<boolean> {
     const startMs = this.clock.monotonicMs();
     let renewal: NodeJS.Timeout | undefined;
@@ -91,7 +106,7 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
           this.takeLease(job.name).catch(() => undefined);
         }, LEASE_RENEWAL_MS);
       }
-      const hasMore = await job.run();
+      const hasMore = await this.runTraced(job);
       this.runs.inc({ job: job.name, outcome: 'ok' });
       return hasMore;
     } catch (error) {

@@ -3,12 +3,14 @@ import { Cluster } from 'ioredis';
 import { AppConfig, parseRedisUrl, type RedisTarget } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
 import { Metrics } from '../metrics/index.js';
+import { activeTracing } from '../tracing/index.js';
 import { openClient, openSubscription } from './redis-connection.js';
 import { registerRedisMetrics } from './redis-metrics.js';
 import { REDIS_ROLES, type RedisClient, type RedisRole } from './redis-role.js';
 import { RedisSubscriber, type Subscription, type SubscriptionHandlers } from './redis-subscriber.js';
 import { RedisTraffic } from './redis-traffic.js';
 import { RunIds } from './run-ids.js';
+import { traceCommands } from './traced-commands.js';
 
 /** Blocking readers wait this much longer than they asked the server to block. */
 const BLOCKING_GRACE_MS = 1000;
@@ -147,6 +149,8 @@ export class RedisService implements OnApplicationShutdown {
     this.traffic.set(role, traffic);
     const deadlineMs = this.config.env.REDIS_COMMAND_TIMEOUT_MS;
     const client = openClient(target, { name: `caudal-${role}`, deadlineMs, traffic });
+    const tracing = activeTracing();
+    if (tracing !== null) traceCommands(client, role, tracing);
     this.runIds.follow(client);
     this.report(client, role, traffic);
     return { role, target, client, subscriber: this.makeSubscriber(role, target, client, traffic) };

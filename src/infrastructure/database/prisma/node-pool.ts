@@ -1,6 +1,8 @@
 import pg, { type PoolClient, type PoolConfig } from 'pg';
+import { activeTracing } from '../../tracing/index.js';
 import { PoolSaturatedError } from './database-outages.js';
 import type { PoolGauge } from './pool-metrics.js';
+import { traceQueries } from './traced-queries.js';
 
 export interface NodePoolOptions {
   readonly config: PoolConfig;
@@ -43,6 +45,8 @@ export class NodePool extends pg.Pool {
     this.on('error', (error) => {
       bounds.onFailure?.(error);
     });
+    const tracing = activeTracing();
+    if (tracing !== null) traceQueries(this, tracing);
   }
 
   get busyCount(): number {

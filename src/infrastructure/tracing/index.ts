@@ -1,0 +1,3 @@
+export { type RequestContext, requestContextOf } from './request-context.js';
+export { activeTracing, startTracing } from './start-tracing.js';
+export type { SpanAttributes, SpanKind, TraceSpan, Tracing } from './tracing.js';
