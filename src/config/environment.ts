@@ -410,6 +410,23 @@ export const ENVIRONMENT = {
     0,
     100,
   )({ default: 10, desc: 'Share of the limit that browsing keeps when it is reached.' }),
+  FEATURE_SESSION_MONITOR: bool({
+    default: true,
+    desc: 'Clean and count the sessions of the fleet, in a thread of one worker.',
+  }),
+  SESSION_MONITOR_INTERVAL_MS: int(
+    1000,
+    3_600_000,
+  )({ default: 60_000, desc: 'Pause between two runs through all sessions.' }),
+  SESSION_MONITOR_SCAN_COUNT: int(
+    10,
+    10_000,
+  )({ default: 500, desc: 'Keys that one slice of a run looks at.' }),
+  SESSION_MONITOR_PAUSE_MS: int(0, 1000)({ default: 5, desc: 'Pause between two slices of a run.' }),
+  SESSION_MONITOR_HEARTBEAT_DEADLINE_MS: int(
+    200,
+    60_000,
+  )({ default: 2000, desc: 'Silence after which the thread of the session monitor is replaced.' }),
   FEATURE_CIRCUIT_BREAKER: bool({
     default: true,
     desc: 'Circuit breakers judge and refuse calls; off, every call is made, with its deadline and cap.',

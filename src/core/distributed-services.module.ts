@@ -13,6 +13,7 @@ import { JobsModule } from './jobs/index.js';
 import { PartitioningModule } from './partitioning/index.js';
 import { RateLimiterModule } from './rate-limiter/index.js';
 import { ReadConsistencyModule } from './read-consistency/index.js';
+import { WorkerMonitorModule } from './session-monitor/index.js';
 import { ShortCutModule } from './short-cut/index.js';
 import { SignInModule } from './sign-in/index.js';
 
@@ -33,6 +34,7 @@ const SERVICES = [
   RateLimiterModule,
   ShortCutModule,
   SignInModule,
+  WorkerMonitorModule,
 ];
 
 /** Every core service, gathered for the application. */

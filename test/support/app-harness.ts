@@ -45,6 +45,8 @@ export function testEnvironment(
     // The servers of the tests keep nothing, so that a restart is a loss of data.
     REDIS_ALLOW_UNSAFE_SETTINGS: 'true',
     RATE_LIMIT_ENABLED: 'false',
+    // Its thread runs what is built, not what is tested here; its own tests switch it on.
+    FEATURE_SESSION_MONITOR: 'false',
     LOG_LEVEL: 'silent',
     ...TEST_SECRETS,
     JWT_PRIVATE_KEY: TEST_SIGNING_KEY,

@@ -40,6 +40,10 @@ export const redisKeys = {
   sessionCensus: (shard: string): string => `caudal:session:census:{s-${shard}}`,
   /** Channel, `<ms> s <session id>` or `<ms> u <epoch> <user id>`: what ended early just now. */
   sessionEndsChannel: (): string => 'caudal:session:ended:{sessions}',
+  /** String, which process monitors the sessions (seconds). */
+  sessionMonitorLease: (): string => 'caudal:session-monitor:lease:{session-monitor}',
+  /** Hash, what the last run of the monitor found (a day). */
+  sessionMonitorStatistics: (): string => 'caudal:session-monitor:statistics:{session-monitor}',
   /** Hash, what the fleet has decided on a circuit breaker (7 days after the last poll). */
   breakerState: (name: string): string => `caudal:breaker:state:{breaker-${name}}`,
   /** Sorted set, processes whose own circuit is open, by the time of their last vote (three polls). */

@@ -21,6 +21,7 @@ const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'write:orders',
     'read:users',
     'read:health',
+    'read:sessions',
     'write:sessions',
     'read:circuit-breakers',
     'write:circuit-breakers',

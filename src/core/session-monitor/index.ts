@@ -1,0 +1,2 @@
+export { SessionMonitor, type SessionStatistics } from './session-monitor.js';
+export { WorkerMonitorModule } from './worker-monitor.module.js';
