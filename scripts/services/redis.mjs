@@ -75,6 +75,8 @@ async function startOn(port, { dir, name, runDir, server, persistent = false, se
     appendonly: persistent ? 'yes' : 'no',
     appendfsync: 'everysec',
     'maxmemory-policy': 'noeviction',
+    // A session's record has up to 150 bytes; beyond this a user's book takes half as much again.
+    'hash-max-listpack-value': '256',
     ...settings,
   };
   const flags = Object.entries(configuration).flatMap(([key, value]) => [`--${key}`, value]);

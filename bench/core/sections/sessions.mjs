@@ -214,25 +214,6 @@ export default {
         rounds: 1,
       },
       {
-        id: 'S1 privileged',
-        what: 'requests per second that the store itself confirms (one round trip)',
-        ours: async () => {
-          await openPeople();
-          return perSecond(REQUESTS, async (index) => {
-            const proven = await ours.verifier.verify(tokens[index % PEOPLE] ?? '');
-            if (proven === null || !(await ours.verifier.confirm(proven))) throw new Error('refused');
-          });
-        },
-        peer: {
-          name: 'connect-redis get + touch',
-          measure: async () => {
-            await openPeople();
-            return perSecond(REQUESTS, peerRequest);
-          },
-        },
-        target: { is: 'ratio', at: 'least', bound: 1 },
-      },
-      {
         id: 'S1 bytes',
         what: 'bytes of Redis per session, its index included',
         ours: () => bytesPerSession((index) => ours.store.create(userId(index), DEVICE)),
