@@ -36,20 +36,31 @@ export class RedisScript<Reply> {
     this.keysMax = hasRest ? Infinity : slots.length;
   }
 
-  /** @throws RangeError when the keys cannot go into one call. */
-  async run(
+  /** Rejects with a RangeError when the keys cannot go into one call. */
+  run(
     client: RedisClient,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
   ): Promise<Reply> {
-    this.checkKeys(keys);
     try {
-      return this.parse(await client.evalsha(this.sha, keys.length, ...keys, ...args));
+      this.checkKeys(keys);
     } catch (error) {
-      if (!isNotLoaded(error)) throw error;
-      countLoad(client);
-      return this.parse(await client.eval(this.source, keys.length, ...keys, ...args));
+      return Promise.reject(toError(error));
     }
+    return client
+      .evalsha(this.sha, keys.length, ...keys, ...args)
+      .then(this.parse, (error: unknown) => this.runInFull(error, client, keys, args));
+  }
+
+  private async runInFull(
+    error: unknown,
+    client: RedisClient,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<Reply> {
+    if (!isNotLoaded(error)) throw error;
+    countLoad(client);
+    return this.parse(await client.eval(this.source, keys.length, ...keys, ...args));
   }
 
   /**
@@ -89,10 +100,10 @@ export class RedisScript<Reply> {
       throw new RangeError(
         `the script takes ${String(this.keysMin)}${this.keysMax === Infinity ? ' or more' : ''} keys, not ${String(keys.length)}`,
       );
-    const [first, ...others] = keys;
-    if (first === undefined || others.length === 0) return;
+    const first = keys[0];
+    if (first === undefined || keys.length === 1) return;
     const tag = `{${hashTagOf(first)}}`;
-    for (const key of others)
+    for (const key of keys)
       if (!key.includes(tag))
         throw new RangeError(`the keys ${first} and ${key} of one script have no hash tag in common`);
   }
