@@ -48,8 +48,8 @@ async function overheadOf(call) {
   return Math.max(0.001, (await microsecondsOf(call, CALLS)) - bare);
 }
 
-/** @param {string} url @param {Record<string, string>} env @param {object} options */
-function startInstance(url, env = {}, options = {}) {
+/** @param {string} url @param {string} name @param {Record<string, string>} env @param {object} options */
+function startInstance(url, name, env = {}, options = {}) {
   const config = loadConfig({
     DATABASE_URL: 'postgres://localhost/none',
     REDIS_URL: url,
@@ -64,7 +64,7 @@ function startInstance(url, env = {}, options = {}) {
     service.onApplicationShutdown();
     redis.onApplicationShutdown();
   });
-  return { service, breaker: service.create('backend', options) };
+  return { service, breaker: service.create(name, options) };
 }
 
 /** @param {() => boolean} condition */
@@ -74,9 +74,14 @@ async function until(condition) {
 
 /** @returns {import('../core-bench.mjs').Goal[]} */
 function costGoals(url) {
-  const { breaker: ours } = startInstance(url);
-  const timed = startInstance(url, {}, { timeoutMs: 10_000, slowCallMs: 7500, concurrencyMax: 1000 }).breaker;
-  const opened = startInstance(url, {
+  const { breaker: ours } = startInstance(url, 'plain');
+  const timed = startInstance(
+    url,
+    'timed',
+    {},
+    { timeoutMs: 10_000, slowCallMs: 7500, concurrencyMax: 1000 },
+  ).breaker;
+  const opened = startInstance(url, 'opened', {
     CIRCUIT_BREAKER_OPEN_MS: '600000',
     CIRCUIT_BREAKER_OPEN_MAX_MS: '600000',
   });
@@ -136,7 +141,7 @@ function fleetGoals(url, monitor) {
   const join = async () => {
     if (fleet.length > 0) return;
     await monitor.flushall();
-    for (let i = 0; i < PROCESSES; i += 1) fleet.push(startInstance(url, env));
+    for (let i = 0; i < PROCESSES; i += 1) fleet.push(startInstance(url, 'backend', env));
     await until(() => fleet.every(({ breaker }) => breaker.report().isShared));
   };
   const are = (state) => fleet.every(({ breaker }) => breaker.report().state === state);
