@@ -12,13 +12,8 @@ import { type PolicyCounts, RateLimiterMetrics } from './rate-limiter.metrics.js
 import { type Charge, type Decision, type RateLimitPolicy, RateLimiter } from './rate-limiter.js';
 import { Settlement } from './settlement.js';
 import { TokenAccount } from './token-account.js';
-import {
-  encodeOrders,
-  encodeTerms,
-  type WindowOrder,
-  type WindowReply,
-  windowTake,
-} from './window-script.js';
+import { WindowCommands } from './window-commands.js';
+import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
 
 /** Policies are named in the code, so there are few; more are a defect, and not kept. */
 const POLICIES_MAX = 1000;
@@ -54,6 +49,7 @@ export class DistributedRateLimiter
   private readonly books = new Map<RateLimitPolicy, PolicyBook>();
   private readonly counts: RateLimiterMetrics;
   private readonly fleet: Fleet;
+  private readonly commands: WindowCommands;
   private readonly settlement: Settlement;
 
   constructor(
@@ -65,13 +61,14 @@ export class DistributedRateLimiter
   ) {
     super();
     this.counts = new RateLimiterMetrics(metrics);
+    this.commands = new WindowCommands(redis);
     this.fleet = new Fleet(redis, logger, config.env.RATE_LIMIT_EXPECTED_PODS, {
       onCount: (podCount) => {
         for (const { terms } of this.books.values()) terms.shareAmong(podCount);
       },
       onReturn: () => void this.settlement.settle(),
     });
-    this.settlement = new Settlement(redis, this.fleet, clock);
+    this.settlement = new Settlement(this.commands, this.fleet, clock);
     metrics.gauge({
       name: 'rate_limiter_fallback_active',
       help: '1 while limits are decided from memory because Redis is away',
@@ -321,8 +318,7 @@ export class DistributedRateLimiter
     mode: 'each' | 'peek',
     orderOf: (charge: OpenCharge) => WindowOrder,
   ): Promise<WindowReply[]> {
-    return windowTake.run(
-      this.redis.client('rateLimit'),
+    return this.commands.run(
       open.map(({ account }) => account.redisKey),
       [encodeTerms(open.map(({ policy }) => policy)), mode, encodeOrders(open.map(orderOf))],
     );

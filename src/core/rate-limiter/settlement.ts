@@ -1,14 +1,8 @@
 import type { Clock } from '../../common/clock.js';
-import type { RedisService } from '../../infrastructure/redis/index.js';
 import type { Fleet } from './fleet.js';
 import type { TokenAccount } from './token-account.js';
-import {
-  encodeOrders,
-  encodeTerms,
-  type WindowOrder,
-  type WindowReply,
-  windowTake,
-} from './window-script.js';
+import type { WindowCommands } from './window-commands.js';
+import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
 
 /** How long spending on credit stays unreported. */
 const PAUSE_MS = 100;
@@ -24,7 +18,7 @@ export class Settlement {
   private isSoon = false;
 
   constructor(
-    private readonly redis: RedisService,
+    private readonly commands: WindowCommands,
     private readonly fleet: Fleet,
     private readonly clock: Clock,
   ) {}
@@ -93,8 +87,7 @@ export class Settlement {
     askedMs: number,
   ): Promise<WindowReply[]> {
     try {
-      const replies = await windowTake.run(
-        this.redis.client('rateLimit'),
+      const replies = await this.commands.run(
         accounts.map(({ redisKey }) => redisKey),
         argsOf(accounts, orders, mode),
       );
