@@ -26,7 +26,7 @@ const SLOTS_REFRESH_MS = 5000;
 const SLOTS_REFRESH_TIMEOUT_MS = 500;
 
 /** At most every second, so that a fleet does not storm a server that comes back. */
-export function reconnectDelayMs(attempt: number): number {
+function reconnectDelayMs(attempt: number): number {
   return Math.min(RECONNECT_MAX_MS, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2);
 }
 

@@ -82,7 +82,7 @@ export async function startRedisCluster(
   };
 }
 
-export function slotOf(key: string): number {
+function slotOf(key: string): number {
   return new Command('get', [key]).getSlot();
 }
 
