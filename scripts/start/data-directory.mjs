@@ -24,6 +24,8 @@ export function layoutOf(dataDir) {
     postgres: join(dataDir, 'postgres'),
     redis: join(dataDir, 'redis'),
     cache: join(dataDir, 'cache'),
+    auditSpool: join(dataDir, 'audit', 'spool'),
+    auditCheckpoints: join(dataDir, 'audit', 'checkpoints'),
   };
 }
 

@@ -60,6 +60,8 @@ export async function serve(options, steps) {
     const services = await startServices(options, layout, steps);
     const env = {
       NODE_ENV: 'production',
+      AUDIT_SPOOL_DIR: layout.auditSpool,
+      AUDIT_CHECKPOINT_DIR: layout.auditCheckpoints,
       ...process.env,
       ...loadSecrets(layout.secrets, process.env),
       ...services.env,
