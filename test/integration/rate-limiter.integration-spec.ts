@@ -271,3 +271,17 @@ describe('the rate limiter of a fleet', () => {
     expect((await member?.limiter.take([charge(STRICT, 'a')]))?.outcome).toBe('admitted');
   });
 });
+
+it('shares its limits through a Redis Cluster, every call in one slot', async () => {
+  const cluster = await services.startRedisCluster();
+  const fleet = await startMembers(2, { REDIS_RATE_LIMIT_URL: cluster.url });
+  const limiters = fleet.map(({ limiter }) => limiter);
+  const wide: RateLimitPolicy = { ...STRICT, name: 'wide', limit: 30 };
+  for (let subject = 0; subject < 12; subject += 1) {
+    const both = [charge(STRICT, `user-${String(subject)}`), charge(wide, `user-${String(subject)}`)];
+    expect(await storm(limiters, both, 100)).toBe(STRICT.limit);
+    await Promise.all(limiters.map((limiter) => limiter.take([charge(LARGE, `user-${String(subject)}`)])));
+  }
+  await Promise.all(limiters.map((limiter) => limiter.synchronize()));
+  for (const member of fleet) expect(await member.metric('rate_limiter_fallback_total')).toBe(0);
+});
