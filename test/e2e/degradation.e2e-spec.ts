@@ -66,8 +66,6 @@ describe('with a dependency lost', () => {
     application = await startApp({ services, env: { ...DEADLINES, ...(await options.env?.(services)) } });
     api = new ImpatientClient(application.url);
     shop = new Shop(services.databaseUrl);
-    // The primary is taken away while the pool is idle.
-    shop.pool.on('error', () => undefined);
     buyer = await shop.createBuyer();
     await waitForHealth();
   }

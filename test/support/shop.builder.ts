@@ -22,6 +22,8 @@ export class Shop {
 
   constructor(databaseUrl: string) {
     this.pool = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+    // Servers are taken away while connections are idle; a query that needs one says so itself.
+    this.pool.on('error', () => undefined);
   }
 
   async createBuyers(

@@ -51,13 +51,7 @@ export class ChainLinks {
 }
 
 /** What a link covers. No field holds the separator when it is written, so none can borrow from its neighbour. */
-export function textOf(
-  previous: string,
-  chain: number,
-  seq: number,
-  timeMs: number,
-  entry: AuditEntry,
-): string {
+function textOf(previous: string, chain: number, seq: number, timeMs: number, entry: AuditEntry): string {
   const S = FIELD_SEPARATOR;
   const { id, actor, action, resource, details } = entry;
   const place = previous + S + String(chain) + S + String(seq) + S + id + S + String(timeMs) + S;

@@ -1,7 +1,7 @@
 import { type RedisClient, redisKeys, RedisScript } from '../../infrastructure/redis/index.js';
 
 /** The group whose acknowledgement means: committed in PostgreSQL. Others may read beside it. */
-export const SINK_GROUP = 'sink';
+const SINK_GROUP = 'sink';
 
 /** The chain of what comes through the outbox; the chains of the streams follow. */
 export const OUTBOX_CHAIN = 0;

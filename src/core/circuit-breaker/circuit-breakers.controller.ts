@@ -2,7 +2,12 @@ import { Body, Controller, Get, Param, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Problem } from '../../common/problem.js';
 import { Logger } from '../../infrastructure/logging/index.js';
-import { CurrentPrincipal, type Principal, RequirePermission } from '../access-control/index.js';
+import {
+  CurrentPrincipal,
+  type Principal,
+  RequireFreshSession,
+  RequirePermission,
+} from '../access-control/index.js';
 import { CircuitBreakerDto, CircuitBreakersDto, SetCircuitModeDto } from './circuit-breakers.dto.js';
 import { DistributedCircuitBreakerService } from './distributed-circuit-breaker.service.js';
 
@@ -24,6 +29,7 @@ export class CircuitBreakersController {
   }
 
   @Put(':name')
+  @RequireFreshSession()
   @RequirePermission('write:circuit-breakers')
   @ApiOperation({ summary: 'Set who decides, for every process; `automatic` also closes an open circuit' })
   @ApiOkResponse({ type: CircuitBreakerDto })

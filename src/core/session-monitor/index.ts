@@ -1,2 +1,2 @@
-export { SessionMonitor, type SessionStatistics } from './session-monitor.js';
+export { type SessionStatistics } from './session-monitor.js';
 export { WorkerMonitorModule } from './worker-monitor.module.js';

@@ -13,8 +13,6 @@ const USER_AGENT_LENGTH_MAX = 64;
 const HEXTETS = 8;
 const NETWORK_HEXTETS = 3;
 
-export const UNKNOWN_DEVICE: SessionDevice = { userAgent: '', network: '' };
-
 export function describeDevice(userAgent: string | undefined, address: string): SessionDevice {
   return { userAgent: cleanUserAgent(userAgent ?? ''), network: networkOf(address) };
 }

@@ -12,7 +12,7 @@ export const SESSION_SHARDS: readonly string[] = Array.from({ length: SHARD_COUN
 );
 
 /** The shard of a routing tag, as encoded in a token. */
-export function shardOf(tag: string): string {
+function shardOf(tag: string): string {
   return SESSION_SHARDS[(Buffer.from(tag.slice(0, 2), 'base64url')[0] ?? 0) % SHARD_COUNT] ?? '0';
 }
 

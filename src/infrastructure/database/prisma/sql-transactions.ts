@@ -7,7 +7,7 @@ import { parseWalPosition, type WalPosition } from './wal-position.js';
 import type { WriterFollower } from './writer-follower.js';
 
 /** At or behind it lies everything that was committed before; null on a node in recovery. */
-export const CURRENT_POSITION =
+const CURRENT_POSITION =
   'SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END::text AS position';
 
 /** The timeline of the node in front of a WAL file's name; null in recovery. It costs no round trip. */
