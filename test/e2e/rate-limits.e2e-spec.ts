@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { Metrics } from '../../src/infrastructure/metrics/index.js';
 import { signAccessToken } from '../support/access-tokens.js';
 import { ApiClient } from '../support/api-client.js';
 import { type AppUnderTest, startApp } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { newEmail, PASSWORD, waitForSessionStore } from '../support/sign-in-client.js';
+import { waitFor } from '../support/wait-for.js';
 
 /** The SHA-256 of `partner-key`. */
 const PARTNER_KEY_HASH = '346e50af211b5135824bb2bb58fe0f9e6df228adcf10c58a37fbc46b57baee74';
@@ -53,6 +55,10 @@ describe('the rate limits of the shop', () => {
   it('are one for all instances of the fleet', async () => {
     const env = { RATE_LIMIT_PER_MINUTE: '10' };
     const [one, two] = [await start(env), await start(env)];
+    await waitFor('the instances to know of each other', async () => {
+      const texts = await Promise.all([one, two].map(({ app }) => app.get(Metrics).registry.metrics()));
+      return texts.every((text) => text.includes('rate_limiter_live_pods 2'));
+    });
     const statuses: number[] = [];
     for (let call = 0; call < 12; call += 1)
       statuses.push(

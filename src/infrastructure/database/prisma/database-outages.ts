@@ -17,8 +17,9 @@ export class PoolSaturatedError extends DatabaseOutageError {}
 
 /** Nothing was sent: no node is known at present that may be written to. */
 export class WriterLostError extends DatabaseOutageError {
-  constructor() {
-    super('no writer is known at present');
+  /** @param reason why the last one was given up, in the words of the driver. */
+  constructor(reason: string) {
+    super(`no writer is known at present (${reason})`);
   }
 }
 

@@ -52,6 +52,7 @@ export class WriterFollower {
   private isSuspected = false;
   private failedLooks = 0;
   private lostAtMs: number | null = null;
+  private lossReason = '';
   private readonly states = new Map<DatabaseNode, NodeState>();
   private readonly nowMs: () => number;
 
@@ -76,7 +77,7 @@ export class WriterFollower {
   }
 
   /** Why a caller may not have a connection to the writer. */
-  readonly gate = (): Error | null => (this.isLost ? new WriterLostError() : null);
+  readonly gate = (): Error | null => (this.isLost ? new WriterLostError(this.lossReason) : null);
 
   get pauseMs(): number {
     const { intervalMs } = this.options;
@@ -112,7 +113,7 @@ export class WriterFollower {
     // It answers, but has no connection or memory left for us.
     if (sqlStateOf(error)?.startsWith('53') === true) return;
     this.failedLooks += 1;
-    if (this.isSuspected || this.failedLooks >= FAILED_LOOKS_MAX) this.lose(String(error), false);
+    if (this.isSuspected || this.failedLooks >= FAILED_LOOKS_MAX) this.lose(reasonOf(error), false);
   }
 
   /** A caller of the writer's pool failed; what it says of the node is found out by looking. */
@@ -173,7 +174,8 @@ export class WriterFollower {
     const { events, wake } = this.options;
     const { node, pool } = this.writer;
     this.lostAtMs = this.nowMs();
-    pool.abandon(new WriterLostError());
+    this.lossReason = reason;
+    pool.abandon(new WriterLostError(reason));
     events.onLost(node, reason, isDemoted);
     const best = this.best();
     if (best !== null && best.node !== node) this.follow(best.node, best.state);
@@ -193,6 +195,13 @@ export class WriterFollower {
 }
 
 async function retire({ pool, client }: Writer): Promise<void> {
-  pool.abandon(new WriterLostError());
+  pool.abandon(new WriterLostError('another node is the writer now'));
   await Promise.allSettled([client.$disconnect(), pool.end()]);
+}
+
+/** A name with several addresses fails with an error that has a code and no message of its own. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return error.message === '' ? code : error.message;
 }
