@@ -249,7 +249,7 @@ export const ERROR_CODES = {
     'The answer took too long',
     'The outcome of a write is unknown. Retry with the same `Idempotency-Key` to get its answer; without a key, read first.',
   ),
-  OVERLOADED: define(
+  SERVER_OVERLOADED: define(
     503,
     'The server is overloaded',
     'The request was turned away before anything was done, so that payments and orders go through. Retry after `Retry-After` seconds.',

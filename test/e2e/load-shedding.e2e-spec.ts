@@ -81,7 +81,7 @@ describe('an overloaded process', () => {
     expect(browsing.status).toBe(503);
     expect(browsing.headers.get('content-type')).toContain('application/problem+json');
     expect(Number(browsing.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect(browsing.body).toMatchObject({ code: 'OVERLOADED', status: 503 });
+    expect(browsing.body).toMatchObject({ code: 'SERVER_OVERLOADED', status: 503 });
 
     const key = crypto.randomUUID();
     const placed = await api.post('/api/v1/orders', {
@@ -123,7 +123,7 @@ describe('an overloaded process', () => {
     await holdOpen('/api/v1/orders');
     const answer = await ask('/api/v1/orders', 'POST');
     expect(answer.status).toBe(503);
-    expect(answer.body).toMatchObject({ code: 'OVERLOADED' });
+    expect(answer.body).toMatchObject({ code: 'SERVER_OVERLOADED' });
     expect((await ask('/health/live')).status).toBe(200);
   });
 

@@ -69,10 +69,10 @@ describe('the refusal of an overloaded server', () => {
     expect(Number(answer.headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
     expect(answer.json()).toEqual({
-      type: 'urn:caudal:error:OVERLOADED',
+      type: 'urn:caudal:error:SERVER_OVERLOADED',
       title: 'The server is overloaded',
       status: 503,
-      code: 'OVERLOADED',
+      code: 'SERVER_OVERLOADED',
       requestId: 'request-1',
     });
     expect([handled, answered]).toEqual([0, [503]]);

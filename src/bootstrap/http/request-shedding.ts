@@ -22,10 +22,10 @@ interface RouteConfiguration {
 const RETRY_AFTER_SECONDS = ['1', '2', '3'];
 
 /** The document up to its last member, which is the request's own. */
-const DOCUMENT = `${JSON.stringify(new Problem('OVERLOADED').toDocument()).slice(0, -1)},"requestId":"`;
+const DOCUMENT = `${JSON.stringify(new Problem('SERVER_OVERLOADED').toDocument()).slice(0, -1)},"requestId":"`;
 
 /**
- * Asks for every request, before anything else, whether it may be worked on, and answers 503 `OVERLOADED`
+ * Asks for every request, before anything else, whether it may be worked on, and answers 503 `SERVER_OVERLOADED`
  * itself: past Fastify's serialisation and past the access log, because a refusal must cost a fraction of
  * what it saves. It is counted like any other answer.
  */

@@ -11,7 +11,7 @@ interface Observed {
 export function exposeLoadShedding(metrics: Metrics, { lanes, limit, level, delayMs }: Observed): void {
   metrics.kept({
     name: 'load_shedding_requests_shed_total',
-    help: 'Requests that were answered OVERLOADED',
+    help: 'Requests that were answered SERVER_OVERLOADED',
     type: 'counter',
     read: () =>
       lanes.flatMap(({ priority, shed }) =>
