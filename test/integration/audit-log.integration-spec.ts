@@ -86,6 +86,17 @@ describe('the audit log', () => {
     expect(row?.age).toBeLessThan(60);
   });
 
+  it('begins on an empty Redis without a word, and goes on after Redis has lost its data', async () => {
+    audit.consumer.onApplicationBootstrap();
+    await waitFor('every partition to be owned', () => audit.consumer.ownedCount === PARTITIONS);
+    await audit.log.record(event(0));
+    await waitFor('the first entry', async () => (await countRows()) === 1);
+    expect(audit.errors).toEqual([]);
+    await audit.redis.client('main').flushall();
+    for (let n = 1; n < 50; n += 1) await audit.log.record(event(n));
+    await waitFor('the other entries', async () => (await countRows()) === 50);
+  });
+
   it('stores details as the very text that was hashed, whatever an event holds', async () => {
     const texts: string[] = [];
     fc.assert(

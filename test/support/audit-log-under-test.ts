@@ -8,7 +8,7 @@ import { AuditSink } from '../../src/core/audit-log/audit-sink.js';
 import { AuditVerifier } from '../../src/core/audit-log/audit-verifier.js';
 import { DistributedAuditLogService } from '../../src/core/audit-log/distributed-audit-log.service.js';
 import { OptimizedPrismaService } from '../../src/infrastructure/database/prisma/index.js';
-import { createLogger } from '../../src/infrastructure/logging/index.js';
+import { createLogger, type Logger } from '../../src/infrastructure/logging/index.js';
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
 import { RedisService } from '../../src/infrastructure/redis/index.js';
 import { testEnvironment } from './app-harness.js';
@@ -24,13 +24,22 @@ export class AuditLogUnderTest {
   readonly checkpoints: AuditCheckpoints;
   readonly verifier: AuditVerifier;
   readonly metrics = new Metrics();
+  /** What somebody would have to look at. */
+  readonly errors: unknown[] = [];
 
   private constructor(
     readonly config: AppConfig,
     readonly redis: RedisService,
     readonly database: OptimizedPrismaService,
   ) {
-    const [clock, logger] = [new SystemClock(), createLogger('silent')];
+    const clock = new SystemClock();
+    const ignore = () => undefined;
+    const logger: Logger = {
+      error: (fields) => this.errors.push(fields),
+      warn: ignore,
+      info: ignore,
+      debug: ignore,
+    };
     const metrics = new AuditMetrics(this.metrics);
     this.producer = new AuditProducer(config, redis, clock, logger, metrics);
     this.log = new DistributedAuditLogService(config, this.producer, clock, logger, metrics);

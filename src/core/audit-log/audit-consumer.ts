@@ -144,7 +144,7 @@ export class AuditConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     if (isClaimDue) this.claimAtMs = nowMs + this.config.env.AUDIT_TAKEOVER_MS;
     for (const worker of this.owned.values()) {
       await worker.tend();
-      if (isClaimDue) await worker.claim();
+      if (isClaimDue) await worker.claimLate();
     }
   }
 

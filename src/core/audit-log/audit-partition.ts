@@ -47,6 +47,16 @@ export class AuditPartition {
    * they are away: call again later.
    */
   async step(): Promise<boolean> {
+    try {
+      return await this.stepOnce();
+    } catch (error) {
+      // Redis has lost its data; what comes from here on is read as soon as there is a group again.
+      if (error instanceof Error && error.message.startsWith('NOGROUP')) this.isRecovered = false;
+      throw error;
+    }
+  }
+
+  private async stepOnce(): Promise<boolean> {
     if (!this.isRecovered) await this.recover();
     if (this.hasOwn) return this.stepAgain();
     if (!this.isRecovered) return false;
@@ -55,8 +65,12 @@ export class AuditPartition {
     return entries.length === READ_COUNT;
   }
 
-  /** Takes over what consumers that do not live any more were given. Also done from time to time. */
-  async claim(): Promise<void> {
+  /** Takes over what consumers that died since the recovery were given; to be called from time to time. */
+  async claimLate(): Promise<void> {
+    if (this.isRecovered) await this.claim();
+  }
+
+  private async claim(): Promise<void> {
     const { claimed, vanished } = await this.stream.claim(this.chain.leaseMs);
     if (claimed > 0) this.hasOwn = true;
     this.around.metrics.claimed.inc(claimed);
