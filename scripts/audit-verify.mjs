@@ -2,15 +2,10 @@
 // npm run audit:verify [-- --state FILE] [--checkpoints FILE]
 // Verifies the chains of the audit log with the built program, in DATABASE_URL or in the database of the
 // local `npm start`, whose secrets and checkpoints it then uses.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { findLocalInstallation, getDatabaseUrl, LocalInstallationError } from './load/local-installation.mjs';
+import { findLocalInstallation, getDatabaseUrl } from './load/local-installation.mjs';
 import { readJsonFile } from './services/json-file.mjs';
-import { ensureBuilt, ensureGenerated } from './setup/build.mjs';
-import { ensureInstalled } from './setup/install.mjs';
-import { PROJECT, PROJECT_NODE } from './setup/project.mjs';
-import { createSteps, reportFailure } from './setup/steps.mjs';
+import { runBuilt } from './setup/run-built.mjs';
 import { layoutOf } from './start/data-directory.mjs';
 import { loadSecrets } from './start/secrets.mjs';
 
@@ -29,34 +24,12 @@ function localEnvironment() {
   };
 }
 
-/**
- * @param {string[]} args
- * @returns {Promise<number>} the exit code
- */
-async function main(args) {
-  const steps = createSteps(process.stderr);
-  await ensureInstalled(steps);
-  await ensureGenerated(steps);
-  await ensureBuilt(steps);
-  const isHelp = args.includes('--help') || args.includes('-h');
-  const child = spawn(PROJECT_NODE, [join(PROJECT, 'dist', 'audit-verify.js'), ...args], {
-    stdio: 'inherit',
-    cwd: process.env['INIT_CWD'] ?? process.cwd(),
-    env: isHelp ? process.env : localEnvironment(),
-  });
-  process.on('SIGINT', () => undefined);
-  return new Promise((resolveCode, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      resolveCode(code ?? 1);
-    });
-  });
-}
+const args = process.argv.slice(2);
+const isHelp = args.includes('--help') || args.includes('-h');
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof LocalInstallationError) process.stderr.write(`audit:verify: ${error.message}\n`);
-  else reportFailure(error);
-  process.exitCode = 1;
-}
+await runBuilt({
+  name: 'audit:verify',
+  file: 'audit-verify.js',
+  args,
+  environment: () => (isHelp ? process.env : localEnvironment()),
+});

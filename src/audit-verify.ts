@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { runVerify } from './bootstrap/audit/run-verify.js';
-import { ConfigurationError, loadConfig } from './config/index.js';
+import { runTool } from './bootstrap/run-tool.js';
+import { loadConfig } from './config/index.js';
 
 const USAGE = `Usage: npm run audit:verify [-- --state FILE] [--checkpoints FILE]
 
@@ -31,16 +32,4 @@ async function main(): Promise<number> {
   return isIntact ? 0 : 2;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    const lines =
-      error instanceof ConfigurationError
-        ? error.problems
-        : [error instanceof Error ? error.message : String(error)];
-    for (const line of lines) process.stderr.write(`audit:verify: ${line}\n`);
-    process.exitCode = 1;
-  },
-);
+runTool('audit:verify', main);

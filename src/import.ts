@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { runImport } from './bootstrap/import/run-import.js';
+import { runTool } from './bootstrap/run-tool.js';
 import { SystemClock } from './common/clock.js';
-import { ConfigurationError, loadConfig } from './config/index.js';
+import { loadConfig } from './config/index.js';
 
 const USAGE = `Usage: npm run import -- FILE
 
@@ -31,16 +32,4 @@ async function main(): Promise<number> {
   return (await runImport(path, loadConfig(), new SystemClock(), process)) ? 0 : 2;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    const lines =
-      error instanceof ConfigurationError
-        ? error.problems
-        : [error instanceof Error ? error.message : String(error)];
-    for (const line of lines) process.stderr.write(`import: ${line}\n`);
-    process.exitCode = 1;
-  },
-);
+runTool('import', main);

@@ -1,6 +1,7 @@
 import type { Faker } from '@faker-js/faker';
+import { runTool } from './bootstrap/run-tool.js';
 import { runSeed } from './bootstrap/seed/run-seed.js';
-import { ConfigurationError, loadConfig } from './config/index.js';
+import { loadConfig } from './config/index.js';
 
 /** Only an empty catalogue needs it: it takes longer to load than everything else here. */
 async function loadFaker(): Promise<Faker> {
@@ -14,18 +15,12 @@ async function loadFaker(): Promise<Faker> {
 }
 
 /** Prints what it does, and at the end one line of JSON for the program that called it. */
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const report = await runSeed(loadConfig(), loadFaker, (line) => {
     process.stdout.write(`${line}\n`);
   });
   process.stdout.write(`${JSON.stringify(report)}\n`);
+  return 0;
 }
 
-main().catch((error: unknown) => {
-  const lines =
-    error instanceof ConfigurationError
-      ? error.problems
-      : [error instanceof Error ? error.message : String(error)];
-  for (const line of lines) process.stderr.write(`seed: ${line}\n`);
-  process.exitCode = 1;
-});
+runTool('seed', main);

@@ -1,4 +1,5 @@
 import type {
+  BreakerOptions,
   CallOutcome,
   CircuitEvent,
   CircuitMode,
@@ -7,16 +8,18 @@ import type {
 } from './circuit-breaker.js';
 import { CallWindow } from './call-window.js';
 
-export interface CircuitOptions {
-  readonly windowMs: number;
-  readonly minimumCalls: number;
-  readonly failureRateThreshold: number;
-  readonly slowCallMs: number;
-  readonly slowCallRateThreshold: number;
-  readonly openMs: number;
-  readonly openMaxMs: number;
-  readonly openJitter: number;
-  readonly probes: number;
+export interface CircuitOptions extends Pick<
+  BreakerOptions,
+  | 'windowMs'
+  | 'minimumCalls'
+  | 'failureRateThreshold'
+  | 'slowCallMs'
+  | 'slowCallRateThreshold'
+  | 'openMs'
+  | 'openMaxMs'
+  | 'openJitter'
+  | 'probes'
+> {
   /** How long the result of a probe is waited for before its place is given to another one. */
   readonly probeLeaseMs: number;
 }
