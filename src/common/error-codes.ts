@@ -244,6 +244,11 @@ export const ERROR_CODES = {
     'The session store is unavailable',
     'Sign-in, refresh and actions that must know the session to be alive are not possible at present. Retry after `Retry-After` seconds.',
   ),
+  SESSION_REGION_UNAVAILABLE: define(
+    503,
+    'The home region of the session cannot be reached',
+    'The session was opened in another region (`region`), which cannot be reached from here. What could be done in other regions is done. Retry after `Retry-After` seconds, or log in again to go on here.',
+  ),
   REQUEST_DEADLINE_EXCEEDED: define(
     503,
     'The answer took too long',

@@ -5,6 +5,7 @@ import { isCurrencyCode } from '../common/money.js';
 import { expandPostgresHosts } from '../common/postgres-hosts.js';
 import { ENVIRONMENT } from './environment.js';
 import { parseRedisUrl } from './redis-url.js';
+import { parseRegionUrls } from './region-urls.js';
 
 /** Settings that cannot be used; the message has one line for each. */
 export class ConfigurationError extends Error {
@@ -53,6 +54,12 @@ export class AppConfig {
     return { write: Math.max(1, Math.floor(write * share)), read: Math.max(1, Math.floor(read * share)) };
   }
 
+  /** URLs of the Redis of the sessions by region, without this one: all regions may be given the same list. */
+  get otherSessionRegions(): ReadonlyMap<string, string> {
+    const { REGION, REDIS_SESSION_REGIONS } = this.env;
+    return new Map([...parseRegionUrls(REDIS_SESSION_REGIONS)].filter(([name]) => name !== REGION));
+  }
+
   get servesApi(): boolean {
     return this.env.ROLE !== 'worker';
   }
@@ -76,14 +83,16 @@ export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {
   if (!isCurrencyCode(env.DEFAULT_CURRENCY)) {
     throw new ConfigurationError(['DEFAULT_CURRENCY: expected three capital letters (ISO 4217)']);
   }
-  const redisProblems = REDIS_URLS.flatMap((name) => {
-    try {
-      if (env[name] !== '' || name === 'REDIS_URL') parseRedisUrl(env[name]);
-      return [];
-    } catch (error) {
-      return [`${name}: ${error instanceof Error ? error.message : String(error)}`];
-    }
-  });
+  const redisProblems = [
+    ...REDIS_URLS.flatMap((name) =>
+      problemOf(name, () => {
+        if (env[name] !== '' || name === 'REDIS_URL') parseRedisUrl(env[name]);
+      }),
+    ),
+    ...problemOf('REDIS_SESSION_REGIONS', () => {
+      parseRegionUrls(env.REDIS_SESSION_REGIONS).forEach((url) => parseRedisUrl(url));
+    }),
+  ];
   if (redisProblems.length > 0) throw new ConfigurationError(redisProblems);
   for (const url of [env.DATABASE_URL, ...env.DATABASE_REPLICA_URLS].flatMap(expandPostgresHosts)) {
     if (!URL.canParse(url))
@@ -93,6 +102,16 @@ export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {
 }
 
 const REDIS_URLS = ['REDIS_URL', 'REDIS_RATE_LIMIT_URL', 'REDIS_SESSION_URL', 'REDIS_CACHE_URL'] as const;
+
+/** One line when what the setting holds cannot be read. */
+function problemOf(name: string, read: () => void): string[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    return [`${name}: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
 
 function readSecrets(env: CleanedEnv<typeof ENVIRONMENT>, ephemeral: string[]): Secrets {
   const problems: string[] = [];

@@ -40,6 +40,15 @@ const password = makeValidator<string>((input) => {
   return input;
 });
 
+/** What a region may be called: it stands in front of session ids and in metrics. */
+export const REGION_NAME = /^[a-z][a-z0-9-]{0,15}$/;
+
+const regionName = makeValidator<string>((input) => {
+  if (!REGION_NAME.test(input))
+    throw new Error(`expected 1 to 16 of a-z, 0-9 and -, a letter first, got "${input}"`);
+  return input;
+});
+
 /** Several hosts, as libpq writes them, are no URL to the platform's parser; each of them is. */
 const postgresUrl = makeValidator<string>((input) => {
   if (!/^postgres(?:ql)?:\/\/[^/\s]/.test(input))
@@ -184,6 +193,18 @@ export const ENVIRONMENT = {
     desc: 'Redis of the rate limits; empty: the main one.',
   }),
   REDIS_SESSION_URL: str({ default: '', desc: 'Redis of the sessions; empty: the main one.' }),
+  REGION: regionName({
+    default: 'local',
+    desc: 'Name of the region of this process, the home of the sessions that are opened here.',
+  }),
+  REDIS_SESSION_REGIONS: str({
+    default: '',
+    desc: 'Redis of the sessions of the other regions: `name=url`, comma separated; empty: there is one region.',
+  }),
+  REDIS_SESSION_REGIONS_TIMEOUT_MS: int(
+    10,
+    10_000,
+  )({ default: 1000, desc: 'Deadline of every Redis command to another region.' }),
   REDIS_CACHE_URL: str({
     default: '',
     desc: 'Redis of the cache, the only one that may evict; empty: the main one.',

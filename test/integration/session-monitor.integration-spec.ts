@@ -126,7 +126,7 @@ describe('the session monitor', () => {
     });
     expect(statistics?.busiestUsers.slice(0, 2).map((user) => user.sessions)).toEqual([4, 1]);
     expect(await redis.hmget(book, 'old1', 'old2')).toEqual([null, null]);
-    expect(await sessions.store.list('user-0')).toHaveLength(4);
+    expect((await sessions.store.list('user-0')).sessions).toHaveLength(4);
     expect(await monitor.metric('session_monitor_cleaned_total')).toBe(2);
     expect(await monitor.metric('session_monitor_scanned_total')).toBe(USERS);
     expect(await monitor.metric('sessions_active_by_age{age="hour"}')).toBe(USERS + 3);

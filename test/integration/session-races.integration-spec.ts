@@ -93,7 +93,7 @@ describe('a session that is ended while others use it', () => {
           },
         ]);
         await schedule.waitIdle();
-        const left = (await instanceAt(2).store.list(subject)).map((each) => each.sessionId);
+        const left = (await instanceAt(2).store.list(subject)).sessions.map((each) => each.sessionId);
         expect(left).toEqual(how === 'all' ? [] : [other.sessionId]);
         expect(await instanceAt(1).store.rotate(holder.session.token)).toMatchObject({ kind: 'refused' });
         expect(instanceAt(3).accepts(holder.session)).toBe(false);

@@ -14,7 +14,7 @@ describe('the session store', () => {
   let redis: Redis;
 
   const keys = (pattern: string) => redis.keys(`caudal:session:${pattern}`);
-  const sessionsOf = async (subject: string) => (await second.store.list(subject)).length;
+  const sessionsOf = async (subject: string) => (await second.store.list(subject)).sessions.length;
 
   beforeAll(async () => {
     services = await startTestServices();
@@ -149,7 +149,7 @@ describe('the session store', () => {
       issued: typeof opened;
     };
     await first.open('user-2');
-    const listed = await second.store.list('user-1');
+    const { sessions: listed } = await second.store.list('user-1');
     expect(new Map(listed.map((each) => [each.sessionId, each.userAgent]))).toEqual(
       new Map([
         [opened.sessionId, DEVICE.userAgent],
@@ -182,7 +182,10 @@ describe('the session store', () => {
   it('expires a session that nobody uses, and leaves nothing', async () => {
     await withSettings({ REFRESH_TOKEN_TTL_SECONDS: '1' }, async (instance) => {
       const { token } = await instance.open('user-1');
-      await waitFor('the idle expiry', async () => (await instance.store.list('user-1')).length === 0);
+      await waitFor(
+        'the idle expiry',
+        async () => (await instance.store.list('user-1')).sessions.length === 0,
+      );
       expect(await instance.store.rotate(token)).toEqual({ kind: 'refused', reason: 'expired' });
       expect(await instance.store.rotate(token)).toEqual(unknown);
       expect(await keys('book:*')).toEqual([]);
@@ -193,7 +196,7 @@ describe('the session store', () => {
     const env = { REFRESH_TOKEN_TTL_SECONDS: '2', SESSION_ABSOLUTE_TTL_SECONDS: '3' };
     await withSettings({ ...env, SESSION_TOUCH_INTERVAL_SECONDS: '1' }, async (instance) => {
       const { sessionId, openedAtMs, token } = await instance.open('user-1');
-      const expiry = async () => (await instance.store.list('user-1'))[0]?.expiresAtMs ?? Infinity;
+      const expiry = async () => (await instance.store.list('user-1')).sessions[0]?.expiresAtMs ?? Infinity;
       expect(await expiry()).toBe(openedAtMs + 2000);
       await waitFor('a use that counts', async () => {
         await instance.store.confirm('user-1', sessionId);
@@ -221,7 +224,7 @@ describe('the session store', () => {
       await other.open('user-1');
       expect(await sessionsOf('user-1')).toBe(3);
       expect(await instance.store.rotate(renewed.token)).toMatchObject({ kind: 'rotated' });
-      const left = (await instance.store.list('user-1')).map(({ sessionId }) => sessionId);
+      const left = (await instance.store.list('user-1')).sessions.map(({ sessionId }) => sessionId);
       const gone = opened.filter(({ sessionId }) => !left.includes(sessionId));
       expect(gone).toHaveLength(1);
       expect(await instance.store.rotate(gone[0]!.token)).toEqual(unknown);
@@ -251,7 +254,9 @@ describe('the session store', () => {
     await withSettings({ SESSION_TOUCH_INTERVAL_SECONDS: '1' }, async (instance, other) => {
       const opened = await Promise.all(Array.from({ length: 40 }, (_, i) => first.open(`user-${String(i)}`)));
       const seen = async () =>
-        Promise.all(opened.map(async ({ subject }) => (await first.store.list(subject))[0]!.seenAtMs));
+        Promise.all(
+          opened.map(async ({ subject }) => (await first.store.list(subject)).sessions[0]!.seenAtMs),
+        );
       const atFirst = await seen();
       await waitFor('the pause', () => Date.now() > Math.max(...atFirst) + 1000);
       for (const { subject, sessionId } of opened) {

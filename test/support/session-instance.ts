@@ -4,6 +4,7 @@ import { DistributedSessionService } from '../../src/core/session/distributed-se
 import { EndedSessions } from '../../src/core/session/ended-sessions.js';
 import { type IssuedToken, type Rotation } from '../../src/core/session/index.js';
 import { RevocationFeed } from '../../src/core/session/revocation-feed.js';
+import { SessionRegions } from '../../src/core/session/session-regions.js';
 import { SessionActivity } from '../../src/core/session/session-activity.js';
 import { SessionCensus } from '../../src/core/session/session-census.js';
 import { SessionMetrics } from '../../src/core/session/session.metrics.js';
@@ -30,20 +31,13 @@ export class SessionInstance {
     const config = loadConfig(environment);
     const [logger, clock] = [createLogger('silent'), new SystemClock()];
     this.redis = new RedisService(config, logger, this.metrics);
-    this.ended = new EndedSessions(config.env.FEATURE_SESSION_REVOCATION);
+    const regions = new SessionRegions(this.redis, config);
+    this.ended = new EndedSessions(config.env.FEATURE_SESSION_REVOCATION, undefined, regions.unmarked.name);
     const sessionMetrics = new SessionMetrics(this.metrics, this.ended);
-    this.store = new DistributedSessionService(this.redis, config, this.ended, sessionMetrics);
-    this.activity = new SessionActivity(this.redis, this.store, sessionMetrics, config);
+    this.store = new DistributedSessionService(regions, config, this.ended, sessionMetrics);
+    this.activity = new SessionActivity(this.store, sessionMetrics, config);
     this.census = new SessionCensus(this.redis, clock, logger, this.metrics);
-    this.feed = new RevocationFeed(
-      this.redis,
-      this.ended,
-      sessionMetrics,
-      clock,
-      logger,
-      this.metrics,
-      config,
-    );
+    this.feed = new RevocationFeed(regions, this.ended, sessionMetrics, clock, logger, this.metrics, config);
   }
 
   /** Ready when the store answers. */

@@ -16,6 +16,7 @@ import { loadConfig } from '../../../dist/config/index.js';
 import { DistributedSessionService } from '../../../dist/core/session/distributed-session.service.js';
 import { EndedSessions } from '../../../dist/core/session/ended-sessions.js';
 import { SessionActivity } from '../../../dist/core/session/session-activity.js';
+import { SessionRegions } from '../../../dist/core/session/session-regions.js';
 import { SessionMetrics } from '../../../dist/core/session/session.metrics.js';
 import { createLogger } from '../../../dist/infrastructure/logging/index.js';
 import { Metrics } from '../../../dist/infrastructure/metrics/index.js';
@@ -62,8 +63,13 @@ function openProcess(url, env = {}) {
   const redis = new RedisService(config, createLogger('silent'), metrics);
   const ended = new EndedSessions(true);
   const sessionMetrics = new SessionMetrics(metrics, ended);
-  const store = new DistributedSessionService(redis, config, ended, sessionMetrics);
-  const activity = new SessionActivity(redis, store, sessionMetrics, config);
+  const store = new DistributedSessionService(
+    new SessionRegions(redis, config),
+    config,
+    ended,
+    sessionMetrics,
+  );
+  const activity = new SessionActivity(store, sessionMetrics, config);
   const keys = new SigningKeys(config);
   const strategy = new AccessTokenStrategy(keys);
   const verifier = new CachingAccessTokenVerifier(strategy, clock, ended, activity, store, metrics);
@@ -274,7 +280,7 @@ export default {
           await Promise.all(
             Array.from({ length: LOG_INS }, (_, i) => fleet[i % 4]?.store.create(userId(1), DEVICE)),
           );
-          return (await ours.store.list(userId(1))).length - LIMIT;
+          return (await ours.store.list(userId(1))).sessions.length - LIMIT;
         },
         target: { is: 'value', at: 'most', bound: 0 },
         rounds: 1,

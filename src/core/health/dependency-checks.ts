@@ -53,6 +53,16 @@ export class DependencyChecks implements OnModuleInit {
           return 'up';
         },
       });
+    for (const region of this.redis.sessionRegions)
+      this.checks.register({
+        name: `redis-sessions-${region}`,
+        group: 'redis',
+        isCritical: false,
+        run: async () => {
+          await this.redis.sessionsOf(region).client.ping();
+          return 'up';
+        },
+      });
     this.checks.register({
       name: 'process',
       group: 'process',

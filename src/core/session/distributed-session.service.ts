@@ -1,40 +1,46 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
-import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
+import { redisKeys } from '../../infrastructure/redis/index.js';
 import { EndedSessions } from './ended-sessions.js';
 import {
   createRefreshToken,
   createSuccessor,
   encodeTag,
+  markOfSessionId,
   parseRefreshToken,
   type RefreshToken,
 } from './refresh-token.js';
 import type { SessionDevice } from './session-device.js';
+import { type SessionRegion, SessionRegions } from './session-regions.js';
 import { sessionScripts } from './session-scripts.js';
 import { sessionKeysOf } from './session-shards.js';
 import {
   type IssuedToken,
   type Opening,
   type Rotation,
+  type SessionListing,
   SessionStore,
-  type SessionView,
 } from './session-store.js';
 import { type SessionTerms, sessionTermsOf } from './session-terms.js';
-import { SessionStoreUnavailable } from './session.errors.js';
+import { SessionRegionUnavailable, SessionStoreUnavailable } from './session.errors.js';
 import { SessionMetrics, type SessionOperation } from './session.metrics.js';
 
-/** A session id as it comes from outside; what has another form is in no book. */
-const SESSION_ID = /^[\w-]{22}$/;
+/** A note that a session is in use: for `bookTouch`, in the home region of the session. */
+export interface Touch {
+  readonly home: SessionRegion;
+  readonly keys: string[];
+  readonly args: (string | number)[];
+}
 
-/** Sessions in the Redis of the role `sessions`; one script and one cluster slot an operation. */
+/** Sessions in the Redis of the role `sessions` of their regions; one script and one cluster slot an operation. */
 @Injectable()
 export class DistributedSessionService extends SessionStore {
   private readonly tagKey: Buffer;
   private readonly terms: SessionTerms;
 
   constructor(
-    private readonly redis: RedisService,
+    private readonly regions: SessionRegions,
     private readonly config: AppConfig,
     private readonly ended: EndedSessions,
     private readonly metrics: SessionMetrics,
@@ -47,12 +53,12 @@ export class DistributedSessionService extends SessionStore {
   }
 
   override async create(subject: string, { userAgent, network }: SessionDevice): Promise<Opening> {
-    const token = createRefreshToken(this.tagOf(subject));
+    const token = createRefreshToken(this.regions.ownMark, this.tagOf(subject));
     const { idleMs, absoluteMs, expiredMemoryMs, toldMs, censusGrainMs } = this.terms;
     const { SESSIONS_PER_USER_MAX, SESSION_LIMIT_POLICY } = this.config.env;
-    const reply = await this.ask('create', () =>
-      sessionScripts.bookOpen.run(this.client, keysOf(token.tag), [
-        token.familyId,
+    const reply = await this.ask('create', this.regions.own, ({ client }) =>
+      sessionScripts.bookOpen.run(client, keysOf(token.tag), [
+        token.sessionId,
         token.secretHash,
         subject,
         idleMs,
@@ -83,12 +89,13 @@ export class DistributedSessionService extends SessionStore {
 
   override async rotate(text: string): Promise<Rotation> {
     const presented = parseRefreshToken(text);
-    if (presented === null) return this.refuse('unknown');
+    const home = presented && this.regions.homeOf(presented.mark);
+    if (presented === null || home === null) return this.refuse('unknown');
     const successor = createSuccessor(presented);
     const { idleMs, expiredMemoryMs, toldMs, censusGrainMs } = this.terms;
-    const exchange = () =>
-      sessionScripts.bookRotate.run(this.client, keysOf(presented.tag), [
-        presented.familyId,
+    const exchange = ({ client }: SessionRegion) =>
+      sessionScripts.bookRotate.run(client, keysOf(presented.tag), [
+        presented.sessionId,
         presented.secretHash,
         successor.secretHash,
         idleMs,
@@ -99,7 +106,7 @@ export class DistributedSessionService extends SessionStore {
       ]);
     // Had the first attempt been executed and only its reply come late, giving up here would turn the
     // client's own retry into a reuse. Nobody else knows the successor, so asking again is safe.
-    const reply = await this.ask('rotate', () => exchange().catch(exchange));
+    const reply = await this.ask('rotate', home, (region) => exchange(region).catch(() => exchange(region)));
     if (reply.kind === 'refused') return this.refuse(reply.reason);
     this.count('rotate', 'done');
     return { kind: 'rotated', issued: toIssued(successor, reply.subject, reply) };
@@ -107,56 +114,73 @@ export class DistributedSessionService extends SessionStore {
 
   override async revoke(text: string): Promise<boolean> {
     const token = parseRefreshToken(text);
-    return token !== null && (await this.end(token.tag, token.familyId));
+    const home = token && this.regions.homeOf(token.mark);
+    return token !== null && home !== null && (await this.end(home, token.tag, token.sessionId));
   }
 
   override async revokeSession(subject: string, sessionId: string): Promise<boolean> {
-    return SESSION_ID.test(sessionId) && (await this.end(encodeTag(this.tagOf(subject)), sessionId));
+    const home = this.homeOf(sessionId);
+    return home !== null && (await this.end(home, encodeTag(this.tagOf(subject)), sessionId));
   }
 
   override async revokeAll(subject: string): Promise<number> {
-    const { count, endedAtMs } = await this.ask('revoke_all', () =>
-      this.runEnd(encodeTag(this.tagOf(subject)), '', subject),
+    const tag = encodeTag(this.tagOf(subject));
+    const outcomes = await Promise.allSettled(
+      this.regions.all.map((home) => this.endAllIn(home, tag, subject)),
     );
-    this.ended.endUser(subject, endedAtMs, endedAtMs);
-    this.count('revoke_all', 'done');
-    this.metrics.events.revoked.count += count;
-    return count;
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason as Error;
+    return outcomes.reduce((sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : 0), 0);
   }
 
-  override list(subject: string): Promise<SessionView[]> {
+  override async list(subject: string): Promise<SessionListing> {
     const { book } = sessionKeysOf(encodeTag(this.tagOf(subject)));
-    return this.ask('list', () => sessionScripts.bookList.run(this.client, [book], []));
+    const missingRegions: string[] = [];
+    const lists = await Promise.all(
+      this.regions.all.map((home) =>
+        this.ask('list', home, ({ client }) => sessionScripts.bookList.run(client, [book], [])).catch(
+          (error: unknown) => {
+            if (!(error instanceof SessionRegionUnavailable)) throw error;
+            missingRegions.push(home.name);
+            return [];
+          },
+        ),
+      ),
+    );
+    return { sessions: lists.flat(), missingRegions };
   }
 
   override async confirm(subject: string, sessionId: string): Promise<boolean> {
-    const reply = await this.ask('confirm', () =>
-      sessionScripts.bookTouch.run(this.client, ...this.touchOf(subject, sessionId)),
+    const touch = this.touchOf(subject, sessionId);
+    if (touch === null) return false;
+    const { home, keys, args } = touch;
+    const reply = await this.ask('confirm', home, ({ client }) =>
+      sessionScripts.bookTouch.run(client, keys, args),
     );
     this.count('confirm', reply === 'gone' ? 'unknown' : 'done');
     return reply !== 'gone';
   }
 
-  /** KEYS and ARGV that note a use of the session. */
-  touchOf(subject: string, sessionId: string): [keys: string[], args: (string | number)[]] {
+  /** What notes a use of the session; null when this process does not know its home. */
+  touchOf(subject: string, sessionId: string): Touch | null {
+    const home = this.homeOf(sessionId);
+    if (home === null) return null;
     const { book, census } = sessionKeysOf(encodeTag(this.tagOf(subject)));
     const { idleMs, expiredMemoryMs, touchPauseMs, censusGrainMs } = this.terms;
-    return [
-      [book, census],
-      [sessionId, idleMs, expiredMemoryMs, touchPauseMs, censusGrainMs],
-    ];
+    const args = [sessionId, idleMs, expiredMemoryMs, touchPauseMs, censusGrainMs];
+    return { home, keys: [book, census], args };
   }
 
-  private get client() {
-    return this.redis.client('sessions');
+  private homeOf(sessionId: string): SessionRegion | null {
+    const mark = markOfSessionId(sessionId);
+    return mark === null ? null : this.regions.homeOf(mark);
   }
 
   private tagOf(subject: string): Buffer {
     return createHmac('sha256', this.tagKey).update(subject).digest();
   }
 
-  private async end(tag: string, sessionId: string): Promise<boolean> {
-    const { count, endedAtMs } = await this.ask('revoke', () => this.runEnd(tag, sessionId, ''));
+  private async end(home: SessionRegion, tag: string, sessionId: string): Promise<boolean> {
+    const { count, endedAtMs } = await this.ask('revoke', home, () => this.runEnd(home, tag, sessionId, ''));
     this.count('revoke', count > 0 ? 'done' : 'unknown');
     if (count === 0) return false;
     this.metrics.events.revoked.inc();
@@ -164,8 +188,19 @@ export class DistributedSessionService extends SessionStore {
     return true;
   }
 
-  private runEnd(tag: string, sessionId: string, subject: string) {
-    return sessionScripts.bookEnd.run(this.client, keysOf(tag), [
+  /** How many sessions of the subject were there. */
+  private async endAllIn(home: SessionRegion, tag: string, subject: string): Promise<number> {
+    const { count, endedAtMs } = await this.ask('revoke_all', home, () =>
+      this.runEnd(home, tag, '', subject),
+    );
+    this.ended.endUser(subject, endedAtMs, endedAtMs, home.name);
+    this.count('revoke_all', 'done');
+    this.metrics.events.revoked.count += count;
+    return count;
+  }
+
+  private runEnd({ client }: SessionRegion, tag: string, sessionId: string, subject: string) {
+    return sessionScripts.bookEnd.run(client, keysOf(tag), [
       sessionId,
       subject,
       this.terms.toldMs,
@@ -184,13 +219,17 @@ export class DistributedSessionService extends SessionStore {
     this.metrics.operations.inc({ operation, result });
   }
 
-  private async ask<T>(operation: SessionOperation, work: () => Promise<T>): Promise<T> {
+  private async ask<T>(
+    operation: SessionOperation,
+    home: SessionRegion,
+    work: (home: SessionRegion) => Promise<T>,
+  ): Promise<T> {
     try {
-      return await this.metrics.timed(operation, work);
+      return await this.metrics.timed(operation, home.isOwn, () => work(home));
     } catch (error) {
       if (isDefect(error)) throw error;
-      this.count(operation, 'unavailable');
-      throw new SessionStoreUnavailable(error);
+      this.count(operation, home.isOwn ? 'unavailable' : 'region_unavailable');
+      throw home.isOwn ? new SessionStoreUnavailable(error) : new SessionRegionUnavailable(home.name, error);
     }
   }
 }
@@ -207,7 +246,7 @@ function toIssued(
 ): IssuedToken {
   return {
     token: token.text,
-    sessionId: token.familyId,
+    sessionId: token.sessionId,
     subject,
     openedAtMs,
     expiresInSeconds: Math.max(1, Math.floor(lifeMs / 1000)),

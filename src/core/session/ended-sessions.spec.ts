@@ -30,6 +30,16 @@ describe('what a process knows of ended sessions', () => {
     expect(ended.hasEnded({ ...claim('one'), subject: 'eve' })).toBe(false);
   });
 
+  it('keeps the epochs of regions apart, which are times of different clocks', () => {
+    const ended = new EndedSessions(true, undefined, 'local');
+    ended.endUser('ada', 300, 500, 'eu');
+    expect(ended.hasEnded(claim('one'))).toBe(false);
+    expect(ended.hasEnded(claim('us.one'))).toBe(false);
+    expect(ended.hasEnded(claim('eu.one'))).toBe(true);
+    ended.endUser('ada', 300, 500, 'local');
+    expect([ended.hasEnded(claim('one')), ended.hasEnded(claim('local.one'))]).toEqual([true, true]);
+  });
+
   it('has a version that grows with news only', () => {
     const ended = new EndedSessions(true);
     ended.endSession('one', 500);

@@ -1,3 +1,5 @@
+import { splitMark } from './session-regions.js';
+
 /** Whose end is asked about: what an access token says of itself. */
 export interface SessionClaim {
   readonly subject: string;
@@ -24,6 +26,7 @@ const REMEMBERED_MAX = 100_000;
 export class EndedSessions {
   /** In the order of their ends, as both maps are. */
   private readonly sessions = new Map<string, number>();
+  /** By subject and home region: the epochs of a region are times of its store. */
   private readonly users = new Map<string, { readonly epochMs: number; readonly endedAtMs: number }>();
   private changes = 0;
   private floorMs = 0;
@@ -32,6 +35,7 @@ export class EndedSessions {
   constructor(
     private readonly isEnabled: boolean,
     private readonly max = REMEMBERED_MAX,
+    private readonly unmarkedRegion = '',
   ) {}
 
   get version(): number {
@@ -53,19 +57,20 @@ export class EndedSessions {
     this.noteChange();
   }
 
-  /** Ends whatever was opened for the subject up to the epoch. */
-  endUser(subject: string, epochMs: number, endedAtMs: number): void {
+  /** Ends whatever was opened for the subject up to the epoch, in one region; by default that of what is not marked. */
+  endUser(subject: string, epochMs: number, endedAtMs: number, region = ''): void {
     if (!this.isEnabled) return;
-    const known = this.users.get(subject);
+    const user = this.keyOf(subject, region);
+    const known = this.users.get(user);
     if (known !== undefined && known.epochMs >= epochMs) return;
-    this.users.delete(subject);
-    this.users.set(subject, { epochMs, endedAtMs });
+    this.users.delete(user);
+    this.users.set(user, { epochMs, endedAtMs });
     this.noteChange();
   }
 
   hasEnded({ subject, sessionId, openedAtMs, issuedAtMs }: SessionClaim): boolean {
     if (this.sessions.has(sessionId) || issuedAtMs < this.floorMs) return true;
-    const user = this.users.get(subject);
+    const user = this.users.get(this.keyOf(subject, splitMark(sessionId)?.region ?? ''));
     return user !== undefined && openedAtMs <= user.epochMs;
   }
 
@@ -79,6 +84,10 @@ export class EndedSessions {
       if (at >= endedAtMs) break;
       this.users.delete(subject);
     }
+  }
+
+  private keyOf(subject: string, region: string): string {
+    return region === '' || region === this.unmarkedRegion ? subject : `${region} ${subject}`;
   }
 
   private noteChange(): void {
@@ -102,5 +111,5 @@ export class EndedSessions {
   }
 }
 
-/** What NTP keeps apart hosts in one region by far. */
+/** What NTP keeps apart hosts by far. */
 const CLOCK_SKEW_MS = 1000;

@@ -7,7 +7,8 @@ export {
   type Opening,
   type Rotation,
   type RotationRefusal,
+  type SessionListing,
   SessionStore,
   type SessionView,
 } from './session-store.js';
-export { SessionStoreUnavailable } from './session.errors.js';
+export { SessionRegionUnavailable, SessionStoreUnavailable } from './session.errors.js';

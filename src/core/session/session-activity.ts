@@ -1,7 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
-import { RedisService } from '../../infrastructure/redis/index.js';
-import { DistributedSessionService } from './distributed-session.service.js';
+import { DistributedSessionService, type Touch } from './distributed-session.service.js';
 import { sessionScripts } from './session-scripts.js';
 import { SessionMetrics } from './session.metrics.js';
 
@@ -23,7 +22,6 @@ export class SessionActivity implements OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly redis: RedisService,
     private readonly sessions: DistributedSessionService,
     private readonly metrics: SessionMetrics,
     { env }: AppConfig,
@@ -51,19 +49,26 @@ export class SessionActivity implements OnApplicationShutdown {
   }
 
   private async flush(): Promise<void> {
-    const calls = new Map<string, { keys: string[]; args: (string | number)[] }[]>();
+    const calls = new Map<string, Touch[]>();
     for (const [sessionId, subject] of this.waiting) {
-      const [keys, args] = this.sessions.touchOf(subject, sessionId);
+      const touch = this.sessions.touchOf(subject, sessionId);
+      if (touch === null) {
+        this.metrics.touches.gone.inc();
+        continue;
+      }
       // What one pipeline carries must lie in one slot: the census is that of the shard.
-      const shard = keys[1] ?? '';
-      calls.set(shard, [...(calls.get(shard) ?? []), { keys, args }]);
+      const slot = `${touch.home.name} ${touch.keys[1] ?? ''}`;
+      const batch = calls.get(slot);
+      if (batch === undefined) calls.set(slot, [touch]);
+      else batch.push(touch);
     }
     this.waiting.clear();
-    const client = this.redis.client('sessions');
     await Promise.all(
       [...calls.values()].map(async (batch) => {
+        const [first] = batch;
+        if (first === undefined) return;
         const replies = await sessionScripts.bookTouch
-          .runAll(client, batch)
+          .runAll(first.home.client, batch)
           .catch(() => batch.map(() => null));
         for (const reply of replies) this.metrics.touches[typeof reply === 'string' ? reply : 'failed'].inc();
       }),

@@ -38,6 +38,13 @@ export interface SessionView extends SessionDevice {
   readonly expiresAtMs: number;
 }
 
+export interface SessionListing {
+  /** In no order. */
+  readonly sessions: readonly SessionView[];
+  /** Regions that could not be asked: what was opened there is not in the list. */
+  readonly missingRegions: readonly string[];
+}
+
 /**
  * Sessions as families of refresh tokens (OAuth 2.0 Security BCP, RFC 9700, 4.14.2): each use of a
  * token replaces it by its successor, and a second use of any former token revokes the whole family,
@@ -59,6 +66,11 @@ export interface SessionView extends SessionDevice {
  * - Every early end (log-out, revocation, eviction, reuse) is told to all processes by the same script that
  *   makes it: {@link EndedSessions}.
  *
+ * A session has a home: the region it was opened in (REGION), whose Redis alone has it. Another region goes
+ * there to change it (REDIS_SESSION_REGIONS), and throws SessionRegionUnavailable when it cannot: a family never
+ * has two copies that could part. Limits and times are those of each region; `list` and `revokeAll` ask all.
+ * The home of a session that names a region unknown to this process is nowhere: it is an unknown one.
+ *
  * When the store is lost, sessions are gone, and every method throws SessionStoreUnavailable until it is
  * back; there is no substitute in memory. After that error the effect of the call is not known. Only
  * `rotate` asks a second time by itself, for which its script is idempotent, so that one slow answer of
@@ -68,30 +80,35 @@ export abstract class SessionStore {
   /** Opens a new session. @throws SessionStoreUnavailable */
   abstract create(subject: string, device: SessionDevice): Promise<Opening>;
 
-  /** Exchanges a token for its successor. @throws SessionStoreUnavailable */
+  /** Exchanges a token for its successor. @throws SessionStoreUnavailable, SessionRegionUnavailable */
   abstract rotate(token: string): Promise<Rotation>;
 
   /**
    * Ends the session of the token, whether the token is its latest or a former one.
-   * False when there was none (any more). @throws SessionStoreUnavailable
+   * False when there was none (any more). @throws SessionStoreUnavailable, SessionRegionUnavailable
    */
   abstract revoke(token: string): Promise<boolean>;
 
-  /** Ends one session of the subject; false when it has no such session. @throws SessionStoreUnavailable */
+  /**
+   * Ends one session of the subject; false when it has no such session.
+   * @throws SessionStoreUnavailable, SessionRegionUnavailable
+   */
   abstract revokeSession(subject: string, sessionId: string): Promise<boolean>;
 
   /**
    * Ends every session of the subject and tells how many there were. Also ends what the store has forgotten:
-   * no access token of a session that was opened before is accepted any more. @throws SessionStoreUnavailable
+   * no access token of a session that was opened before is accepted any more. Every region is told; when one
+   * of them cannot be, the others' sessions are ended all the same, and the call has to be repeated.
+   * @throws SessionStoreUnavailable, SessionRegionUnavailable
    */
   abstract revokeAll(subject: string): Promise<number>;
 
-  /** The sessions of the subject that have not expired, in no order. @throws SessionStoreUnavailable */
-  abstract list(subject: string): Promise<SessionView[]>;
+  /** The sessions of the subject that have not expired. @throws SessionStoreUnavailable */
+  abstract list(subject: string): Promise<SessionListing>;
 
   /**
    * Asks the store, and nobody else, whether the session is alive, and counts as a use of it.
-   * @throws SessionStoreUnavailable
+   * @throws SessionStoreUnavailable, SessionRegionUnavailable
    */
   abstract confirm(subject: string, sessionId: string): Promise<boolean>;
 }

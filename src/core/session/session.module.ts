@@ -5,6 +5,7 @@ import { EndedSessions } from './ended-sessions.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { SessionActivity } from './session-activity.js';
 import { SessionCensus } from './session-census.js';
+import { SessionRegions } from './session-regions.js';
 import { SessionStore } from './session-store.js';
 import { SessionMetrics } from './session.metrics.js';
 
@@ -13,9 +14,11 @@ import { SessionMetrics } from './session.metrics.js';
   providers: [
     {
       provide: EndedSessions,
-      inject: [AppConfig],
-      useFactory: ({ env }: AppConfig) => new EndedSessions(env.FEATURE_SESSION_REVOCATION),
+      inject: [AppConfig, SessionRegions],
+      useFactory: ({ env }: AppConfig, { unmarked }: SessionRegions) =>
+        new EndedSessions(env.FEATURE_SESSION_REVOCATION, undefined, unmarked.name),
     },
+    SessionRegions,
     SessionMetrics,
     DistributedSessionService,
     { provide: SessionStore, useExisting: DistributedSessionService },

@@ -1,39 +1,41 @@
 import type { KeptValue, Metrics } from '../metrics/index.js';
 import { LATENCY_BUCKETS, type RedisTraffic } from './redis-traffic.js';
-import { REDIS_ROLES, type RedisRole } from './redis-role.js';
+import type { RedisStore } from './redis-store.js';
 
 interface Observed {
-  isReady(role: RedisRole): boolean;
-  channelCount(role: RedisRole): number;
-  /** By the role that has the connections; roles with the same URL share the first one's. */
-  readonly traffic: ReadonlyMap<RedisRole, RedisTraffic>;
+  /** By role and, for those of other regions, `sessions@<region>`. */
+  readonly used: ReadonlyMap<string, RedisStore>;
+  /** The same without repetition: roles with the same URL are counted under the first of them. */
+  readonly counted: ReadonlyMap<string, RedisStore>;
 }
 
 export function registerRedisMetrics(metrics: Metrics, observed: Observed): void {
-  const gaugeOfRoles = (name: string, help: string, value: (role: RedisRole) => number) => {
+  const gaugeOfRoles = (name: string, help: string, value: (store: RedisStore) => number) => {
     metrics.gauge({
       name,
       help,
       labelNames: ['role'],
       collect: (gauge) => {
-        for (const role of REDIS_ROLES) gauge.set({ role }, value(role));
+        for (const [role, store] of observed.used) gauge.set({ role }, value(store));
       },
     });
   };
-  gaugeOfRoles('redis_connected', '1 while the connection of the role is ready for commands', (role) =>
-    observed.isReady(role) ? 1 : 0,
+  gaugeOfRoles(
+    'redis_connected',
+    '1 while the connection of the role is ready for commands',
+    ({ isReady }) => (isReady ? 1 : 0),
   );
   gaugeOfRoles(
     'redis_subscribed_channels',
     'Channels on which the subscriber connection of the role listens',
-    (role) => observed.channelCount(role),
+    ({ subscriber }) => subscriber.channelCount,
   );
   metrics.gauge({
     name: 'redis_pending_commands',
     help: 'Commands sent and not answered; roles with the same URL are counted under the first of them',
     labelNames: ['role'],
     collect: (gauge) => {
-      for (const [role, { pending }] of observed.traffic) gauge.set({ role }, pending);
+      for (const [role, { traffic }] of observed.counted) gauge.set({ role }, traffic.pending);
     },
   });
   const counter = (name: string, help: string, count: (traffic: RedisTraffic) => number) => {
@@ -42,7 +44,7 @@ export function registerRedisMetrics(metrics: Metrics, observed: Observed): void
       help,
       type: 'counter',
       read: () =>
-        [...observed.traffic].map(([role, traffic]) => ({ labels: { role }, value: count(traffic) })),
+        [...observed.counted].map(([role, { traffic }]) => ({ labels: { role }, value: count(traffic) })),
     });
   };
   counter('redis_command_timeouts_total', 'Commands that missed their deadline', ({ timeouts }) => timeouts);
@@ -61,11 +63,11 @@ export function registerRedisMetrics(metrics: Metrics, observed: Observed): void
     name: 'redis_command_duration_seconds',
     help: 'Time from the call of a command to its answer or its deadline',
     type: 'histogram',
-    read: () => [...observed.traffic].flatMap(([role, traffic]) => latencies(role, traffic)),
+    read: () => [...observed.counted].flatMap(([role, { traffic }]) => latencies(role, traffic)),
   });
 }
 
-function latencies(role: RedisRole, { buckets, seconds }: RedisTraffic): KeptValue[] {
+function latencies(role: string, { buckets, seconds }: RedisTraffic): KeptValue[] {
   const name = 'redis_command_duration_seconds';
   let count = 0;
   const lines = [...LATENCY_BUCKETS, '+Inf'].map((le, index): KeptValue => {

@@ -1,31 +1,16 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Cluster } from 'ioredis';
-import { AppConfig, parseRedisUrl, type RedisTarget } from '../../config/index.js';
+import { AppConfig, parseRedisUrl } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
 import { Metrics } from '../metrics/index.js';
-import { activeTracing } from '../tracing/index.js';
-import { openClient, openSubscription } from './redis-connection.js';
+import { openClient } from './redis-connection.js';
 import { registerRedisMetrics } from './redis-metrics.js';
 import { REDIS_ROLES, type RedisClient, type RedisRole } from './redis-role.js';
-import { RedisSubscriber, type Subscription, type SubscriptionHandlers } from './redis-subscriber.js';
-import { RedisTraffic } from './redis-traffic.js';
+import { RedisStore } from './redis-store.js';
+import type { Subscription, SubscriptionHandlers } from './redis-subscriber.js';
 import { RunIds } from './run-ids.js';
-import { traceCommands } from './traced-commands.js';
 
 /** Blocking readers wait this much longer than they asked the server to block. */
 const BLOCKING_GRACE_MS = 1000;
-/** A subscriber is nobody's request: a pause of the server shorter than this does not break it off. */
-const SUBSCRIBER_TIMEOUT_MS = 1000;
-
-/** What the roles with one URL share. */
-interface Store {
-  /** The first of its roles, under which it is counted. */
-  readonly role: RedisRole;
-  readonly target: RedisTarget;
-  readonly client: RedisClient;
-  readonly subscriber: RedisSubscriber;
-}
-
 /**
  * The connections to Redis, one client per role; roles with the same URL share one. A role is a single
  * server, a master that sentinels watch over, or a cluster, as its URL says; users need not know which,
@@ -39,26 +24,51 @@ interface Store {
  */
 @Injectable()
 export class RedisService implements OnApplicationShutdown {
-  private readonly stores = new Map<string, Store>();
-  private readonly traffic = new Map<RedisRole, RedisTraffic>();
+  /** By URL. */
+  private readonly stores = new Map<string, RedisStore>();
+  /** The sessions of other regions, by region. */
+  private readonly remote = new Map<string, RedisStore>();
   private readonly blocking = new Set<RedisClient>();
   private readonly runIds = new RunIds();
 
   constructor(
     private readonly config: AppConfig,
-    private readonly logger: Logger,
+    logger: Logger,
     metrics: Metrics,
   ) {
     // A connection that is only made when it is needed is not ready when it is needed.
+    const { REDIS_COMMAND_TIMEOUT_MS, REDIS_SESSION_REGIONS_TIMEOUT_MS } = config.env;
+    const counted = new Map<string, RedisStore>();
+    const open = (url: string, label: string, deadlineMs: number): RedisStore => {
+      const store = new RedisStore({ target: parseRedisUrl(url), label, deadlineMs }, logger);
+      counted.set(label, store);
+      return store;
+    };
     for (const role of REDIS_ROLES) {
       const url = this.urlOf(role);
-      if (!this.stores.has(url)) this.stores.set(url, this.openStore(url, role));
+      if (this.stores.has(url)) continue;
+      const store = open(url, role, REDIS_COMMAND_TIMEOUT_MS);
+      this.stores.set(url, store);
+      this.runIds.follow(store.client);
     }
+    for (const [region, url] of config.otherSessionRegions)
+      this.remote.set(region, open(url, `sessions@${region}`, REDIS_SESSION_REGIONS_TIMEOUT_MS));
     registerRedisMetrics(metrics, {
-      isReady: (role) => this.isReady(role),
-      channelCount: (role) => this.storeOf(role).subscriber.channelCount,
-      traffic: this.traffic,
+      used: new Map([...REDIS_ROLES.map((role) => [role, this.storeOf(role)] as const), ...counted]),
+      counted,
     });
+  }
+
+  /** The other regions whose sessions this process can reach. */
+  get sessionRegions(): readonly string[] {
+    return [...this.remote.keys()];
+  }
+
+  /** The Redis of the sessions of another region, with a deadline of its own. @throws when none is configured. */
+  sessionsOf(region: string): RedisStore {
+    const store = this.remote.get(region);
+    if (store === undefined) throw new Error(`no Redis for the sessions of ${region}`);
+    return store;
   }
 
   client(role: RedisRole): RedisClient {
@@ -74,7 +84,7 @@ export class RedisService implements OnApplicationShutdown {
 
   /** False while a command would fail without being sent. */
   isReady(role: RedisRole): boolean {
-    return this.storeOf(role).client.status === 'ready';
+    return this.storeOf(role).isReady;
   }
 
   /**
@@ -116,14 +126,11 @@ export class RedisService implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    for (const { client, subscriber } of this.stores.values()) {
-      subscriber.close();
-      client.disconnect();
-    }
+    for (const store of [...this.stores.values(), ...this.remote.values()]) store.close();
     for (const client of this.blocking) client.disconnect();
   }
 
-  private storeOf(role: RedisRole): Store {
+  private storeOf(role: RedisRole): RedisStore {
     const store = this.stores.get(this.urlOf(role));
     if (store === undefined) throw new Error(`no Redis for the role ${role}`);
     return store;
@@ -141,66 +148,5 @@ export class RedisService implements OnApplicationShutdown {
       case 'cache':
         return env.REDIS_CACHE_URL || env.REDIS_URL;
     }
-  }
-
-  private openStore(url: string, role: RedisRole): Store {
-    const target = parseRedisUrl(url);
-    const traffic = new RedisTraffic();
-    this.traffic.set(role, traffic);
-    const deadlineMs = this.config.env.REDIS_COMMAND_TIMEOUT_MS;
-    const client = openClient(target, { name: `caudal-${role}`, deadlineMs, traffic });
-    const tracing = activeTracing();
-    if (tracing !== null) traceCommands(client, role, tracing);
-    this.runIds.follow(client);
-    this.report(client, role, traffic);
-    return { role, target, client, subscriber: this.makeSubscriber(role, target, client, traffic) };
-  }
-
-  private makeSubscriber(
-    role: RedisRole,
-    target: RedisTarget,
-    client: RedisClient,
-    traffic: RedisTraffic,
-  ): RedisSubscriber {
-    const options = { name: `caudal-${role}-subscriber`, deadlineMs: SUBSCRIBER_TIMEOUT_MS };
-    return new RedisSubscriber({
-      open: () => {
-        const nodes = client instanceof Cluster ? client.nodes('all') : [];
-        return openSubscription(
-          target,
-          options,
-          nodes.flatMap(({ options: { host, port } }) =>
-            host === undefined || port === undefined ? [] : [{ host, port }],
-          ),
-        );
-      },
-      check: async (connection) => {
-        if (target.mode !== 'cluster') await connection.ping();
-        // A node that is cut off from the others hears nothing, and answers all the same.
-        else if (!(await connection.cluster('INFO')).includes('cluster_state:ok'))
-          throw new Error('the node is cut off from its cluster');
-      },
-      onInterruption: () => {
-        traffic.interruptions += 1;
-        this.logger.warn({ role }, 'a Redis subscription was interrupted');
-      },
-      onHandlerError: (error, channel) => {
-        this.logger.error({ err: error, role, channel }, 'a handler of a Redis subscription failed');
-      },
-    });
-  }
-
-  private report(client: RedisClient, role: RedisRole, traffic: RedisTraffic): void {
-    let [wasReady, isDown] = [false, false];
-    client.on('error', (error: Error) => {
-      if (!isDown)
-        this.logger.warn({ role, reason: error.message }, 'Redis is not reachable; running degraded');
-      isDown = true;
-    });
-    client.on('ready', () => {
-      if (isDown) this.logger.info({ role }, 'Redis is reachable again');
-      if (wasReady) traffic.reconnects += 1;
-      [wasReady, isDown] = [true, false];
-    });
   }
 }

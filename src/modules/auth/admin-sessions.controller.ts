@@ -22,7 +22,10 @@ export class AdminSessionsController {
   @ApiOperation({ summary: 'End every session of a user' })
   @ApiOkResponse({ type: SessionsEndedResponse })
   @ApiResponse({ status: 404, description: 'USER_NOT_FOUND' })
-  @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
+  @ApiResponse({
+    status: 503,
+    description: 'SESSION_STORE_UNAVAILABLE, SESSION_REGION_UNAVAILABLE, DATABASE_UNAVAILABLE',
+  })
   async endAll(@Param('id') id: string): Promise<SessionsEndedResponse> {
     const userId = id.toLowerCase();
     if (!isUuid(userId) || !(await this.users.exists(userId))) throw new Problem('USER_NOT_FOUND');

@@ -96,7 +96,11 @@ export class AuthController {
   @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; replaces the refresh cookie.' })
   @ApiResponse({ status: 401, description: 'REFRESH_TOKEN_INVALID' })
   @ApiResponse({ status: 403, description: 'ORIGIN_NOT_ALLOWED' })
-  @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE, DATABASE_UNAVAILABLE' })
+  @ApiResponse({
+    status: 503,
+    description:
+      'SESSION_STORE_UNAVAILABLE, SESSION_REGION_UNAVAILABLE (the cookie is kept), DATABASE_UNAVAILABLE',
+  })
   async refresh(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -122,7 +126,10 @@ export class AuthController {
   })
   @ApiNoContentResponse({ description: 'There is no session (any more); removes the refresh cookie.' })
   @ApiResponse({ status: 403, description: 'ORIGIN_NOT_ALLOWED' })
-  @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE; the cookie is kept for a retry' })
+  @ApiResponse({
+    status: 503,
+    description: 'SESSION_STORE_UNAVAILABLE, SESSION_REGION_UNAVAILABLE; the cookie is kept for a retry',
+  })
   async logout(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

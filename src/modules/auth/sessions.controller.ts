@@ -21,7 +21,7 @@ import { SessionListResponse, SessionsEndedResponse } from './sessions.dto.js';
 @ApiTags('auth')
 @ApiBearerAuth()
 @Authenticated()
-@ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE' })
+@ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE, SESSION_REGION_UNAVAILABLE' })
 @Controller('me/sessions')
 export class SessionsController {
   constructor(private readonly sessions: SessionStore) {}

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import type { SessionView } from '../../core/session/index.js';
+import type { SessionListing, SessionView } from '../../core/session/index.js';
 
 export class SessionResponse {
   @ApiProperty({ description: 'Names the session; no secret.', example: 'p8Rk2cVvSxqYQ0n1m5tZ7A' })
@@ -38,8 +38,16 @@ export class SessionListResponse {
   @ApiProperty({ type: [SessionResponse], description: 'Last used first; their number is limited.' })
   readonly items: SessionResponse[];
 
-  constructor(views: readonly SessionView[], currentId: string) {
-    this.items = [...views]
+  @ApiProperty({
+    type: [String],
+    description: 'Regions that cannot be reached at present; sessions that were opened there are not listed.',
+    example: [],
+  })
+  readonly missingRegions: readonly string[];
+
+  constructor({ sessions, missingRegions }: SessionListing, currentId: string) {
+    this.missingRegions = missingRegions;
+    this.items = [...sessions]
       .sort((one, other) => other.seenAtMs - one.seenAtMs || other.openedAtMs - one.openedAtMs)
       .map((view) => new SessionResponse(view, currentId));
   }
