@@ -50,6 +50,8 @@ export class AuditPartition {
     try {
       return await this.stepOnce();
     } catch (error) {
+      // Perhaps entries were given to us and the answer was lost: those behind them must not go first.
+      this.hasOwn = true;
       // Redis has lost its data; what comes from here on is read as soon as there is a group again.
       if (error instanceof Error && error.message.startsWith('NOGROUP')) this.isRecovered = false;
       throw error;
@@ -111,9 +113,9 @@ export class AuditPartition {
     try {
       await this.append(entries.flatMap(linesOf).map(entryOf), mayRepeat);
     } catch (error) {
+      if (isOutage(error)) throw error;
       // Whatever happens next, they are ours and not acknowledged.
       this.hasOwn = true;
-      if (isOutage(error)) throw error;
       await this.isolate(error);
       return;
     }
