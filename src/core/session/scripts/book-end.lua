@@ -53,13 +53,14 @@ local fields = redis.call('HGETALL', book)
 for i = 1, #fields, 2 do
   local field, value = fields[i], fields[i + 1]
   if field == 'epoch' then
-    epoch = math.max(epoch, tonumber(value))
+    epoch = math.max(epoch, tonumber(value) or 0)
   elseif field ~= 'subject' then
-    local opened_ms = struct.unpack('>I6', value, 33)
-    local until_ms = struct.unpack('>I6', value, 45)
-    epoch = math.max(epoch, opened_ms)
-    if until_ms > now_ms then
-      ended = ended + 1
+    -- What is too short to be a record goes as well.
+    if #value >= 58 then
+      epoch = math.max(epoch, (struct.unpack('>I6', value, 33)))
+      if struct.unpack('>I6', value, 45) > now_ms then
+        ended = ended + 1
+      end
     end
     redis.call('HDEL', book, field)
   end

@@ -21,7 +21,7 @@
 -- or {'full'}.
 -- O(n) for n sessions of the subject, which are bounded.
 -- A record is struct '>c32I6I6I6I6Bc0Bc0': hash, milliseconds of opening, last use, expiry and absolute end,
--- user agent, network. Cluster: KEYS share their hash tag, one slot.
+-- user agent, network: at least 58 bytes, layout 2 of the books (docs/operations.md). Cluster: KEYS share their hash tag, one slot.
 local book, ends, census = KEYS[1], KEYS[2], KEYS[3]
 local session_id, hash, subject = ARGV[1], ARGV[2], ARGV[3]
 local idle_ms, absolute_ms, memory_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -46,9 +46,10 @@ for i = 1, #fields, 2 do
   if field == 'subject' then
     is_counted = true
   elseif field == 'epoch' then
-    epoch = tonumber(value)
+    epoch = tonumber(value) or 0
   else
-    local until_ms = struct.unpack('>I6', value, 45)
+    -- What is too short to be a record is no session and goes with the expired ones.
+    local until_ms = #value >= 58 and struct.unpack('>I6', value, 45) or 0
     if until_ms <= now_ms then
       redis.call('HDEL', book, field)
     else

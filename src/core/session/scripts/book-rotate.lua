@@ -31,7 +31,8 @@ end
 
 local found = redis.call('HMGET', book, session_id, 'subject')
 local record, subject = found[1], found[2]
-if not record then
+-- What is too short to be a record was written by nobody who knows this layout.
+if not record or not subject or #record < 58 then
   return { 'unknown' }
 end
 local hash, opened_ms, _, until_ms, ends_ms, device_at = struct.unpack('>c32I6I6I6I6', record)

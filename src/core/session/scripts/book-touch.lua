@@ -20,7 +20,7 @@ local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local record = redis.call('HGET', book, session_id)
-if not record then
+if not record or #record < 58 then
   return 'gone'
 end
 local hash, opened_ms, seen_ms, until_ms, ends_ms, device_at = struct.unpack('>c32I6I6I6I6', record)
