@@ -9,9 +9,15 @@ import { takeFromWindows } from './in-memory-rate-limiter.js';
 import { KeyedGenerations } from './keyed-generations.js';
 import { PolicyTerms } from './policy-terms.js';
 import { type PolicyCounts, RateLimiterMetrics } from './rate-limiter.metrics.js';
-import { type Charge, type Decision, type RateLimitPolicy, RateLimiter } from './rate-limiter.js';
+import {
+  type Charge,
+  type ChargeState,
+  type Decision,
+  type RateLimitPolicy,
+  RateLimiter,
+} from './rate-limiter.js';
 import { Settlement } from './settlement.js';
-import { TokenAccount } from './token-account.js';
+import { type Standing, TokenAccount } from './token-account.js';
 import { WindowCommands } from './window-commands.js';
 import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
 
@@ -32,6 +38,7 @@ interface PolicyBook {
 interface OpenCharge extends Charge {
   readonly account: TokenAccount;
   readonly counts: PolicyCounts;
+  standing: Standing;
 }
 
 /**
@@ -168,47 +175,29 @@ export class DistributedRateLimiter
   /** What needs nobody else; null when Redis must be asked. */
   private takeLocally(open: readonly OpenCharge[]): Decision | null {
     const nowMs = this.clock.monotonicMs();
-    let isUnknown = false;
+    let isUnknown = this.settlement.isFull;
     let isDenied = false;
-    for (const { account, cost, policy } of open) {
-      const standing = account.standing(cost, nowMs);
-      if (standing === 'unknown') isUnknown = true;
-      else if (standing === 'denied') {
-        if (policy.isShadow !== true) isDenied = true;
-      }
+    for (const charge of open) {
+      charge.standing = charge.account.standing(charge.cost, nowMs);
+      if (charge.standing === 'unknown') isUnknown = true;
+      else if (charge.standing === 'denied' && charge.policy.isShadow !== true) isDenied = true;
     }
-    if (isDenied) return this.denyLocally(open, nowMs);
+    if (isDenied) return denyLocally(open, nowMs);
     if (!this.fleet.isRedisUsable) return this.takeWithoutRedis(open, nowMs);
-    if (isUnknown || this.settlement.isFull) return null;
-    const states = [];
-    for (const { account, cost, counts, policy } of open) {
-      const isWithin = account.standing(cost, nowMs) === 'spendable';
+    if (isUnknown) return null;
+    const states: ChargeState[] = [];
+    for (const { account, cost, counts, policy, standing } of open) {
+      const isWithin = standing === 'spendable';
       if (isWithin) {
         account.spend(cost, nowMs);
-        this.settlement.note(account);
-        counts.local += 1;
-        counts.admit(account.remaining(nowMs), policy.limit);
-      } else {
-        counts.refuse(true);
+        this.settlement.note(account, nowMs);
       }
-      states.push(account.state(isWithin, nowMs));
+      const state = account.state(isWithin, nowMs);
+      if (isWithin) counts.admitLocally(state.remaining, policy.limit);
+      else counts.refuse(true);
+      states.push(state);
     }
     return { outcome: 'admitted', states, retryAfterMs: 0 };
-  }
-
-  private denyLocally(open: readonly OpenCharge[], nowMs: number): Decision {
-    let retryAfterMs = 0;
-    const states = open.map(({ account, cost, counts, policy }) => {
-      const isWithin = account.standing(cost, nowMs) !== 'denied';
-      const state = account.state(isWithin, nowMs);
-      if (!isWithin) {
-        counts.refuse(policy.isShadow ?? false);
-        counts.denialCache += 1;
-        if (policy.isShadow !== true) retryAfterMs = Math.max(retryAfterMs, state.retryMs);
-      }
-      return state;
-    });
-    return { outcome: 'denied', states, retryAfterMs };
   }
 
   private async takeFromRedis(open: readonly OpenCharge[]): Promise<Decision> {
@@ -281,7 +270,7 @@ export class DistributedRateLimiter
         account.window.remove(cost);
       } else {
         account.spendWithoutRedis(cost);
-        this.settlement.note(account);
+        this.settlement.note(account, nowMs);
       }
     }
     return mustDeny ? { ...decision, outcome: 'unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS } : decision;
@@ -327,7 +316,7 @@ export class DistributedRateLimiter
   private open(charges: readonly Charge[]): OpenCharge[] {
     return charges.map(({ policy, subject, cost }) => {
       const { accounts, counts } = this.bookOf(policy);
-      return { policy, subject, cost, account: accounts.get(subject), counts };
+      return { policy, subject, cost, account: accounts.get(subject), counts, standing: 'unknown' };
     });
   }
 
@@ -344,6 +333,22 @@ export class DistributedRateLimiter
     this.books.set(policy, book);
     return book;
   }
+}
+
+/** One charge at least is known to be denied; nothing is taken. */
+function denyLocally(open: readonly OpenCharge[], nowMs: number): Decision {
+  let retryAfterMs = 0;
+  const states = open.map(({ account, counts, policy, standing }) => {
+    const isWithin = standing !== 'denied';
+    const state = account.state(isWithin, nowMs);
+    if (!isWithin) {
+      counts.refuse(policy.isShadow ?? false);
+      counts.denialCache += 1;
+      if (policy.isShadow !== true) retryAfterMs = Math.max(retryAfterMs, state.retryMs);
+    }
+    return state;
+  });
+  return { outcome: 'denied', states, retryAfterMs };
 }
 
 function count(open: readonly OpenCharge[], { states }: Decision): void {

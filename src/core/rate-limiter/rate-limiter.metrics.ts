@@ -18,6 +18,12 @@ export class PolicyCounts {
     if (remaining < limit * (1 - NEAR_SHARE)) this.nearLimit += 1;
   }
 
+  /** From a lease or on credit. */
+  admitLocally(remaining: number, limit: number): void {
+    this.local += 1;
+    this.admit(remaining, limit);
+  }
+
   refuse(isShadow: boolean): void {
     this.hits += 1;
     if (isShadow) this.shadowDenied += 1;

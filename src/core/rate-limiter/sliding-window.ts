@@ -2,6 +2,10 @@
 export const EXACT_LIMIT_MAX = 128;
 const CELLS = 64;
 const RECORDS_MAX = 130;
+/** A record is a time and a sum. */
+const FIELDS = 2;
+/** Never written to. */
+const NO_RECORDS: number[] = [];
 /** Expired records that may stand at the front before they are cut off. */
 const EXPIRED_MAX = 32;
 
@@ -16,8 +20,9 @@ export interface WindowTerms {
  * search of a denial.
  */
 export class SlidingWindow {
-  private times: number[] = [];
-  private sums: number[] = [];
+  /** Time and sum of each record, one behind the other. None until there is a point: most windows stay small. */
+  private records: number[] = NO_RECORDS;
+  /** Where the first record that is not expired begins. */
   private first = 0;
   private base = 0;
   private blockedUntilMs = 0;
@@ -25,42 +30,42 @@ export class SlidingWindow {
   /** Points in the window. */
   used(nowMs: number, { windowMs }: WindowTerms): number {
     this.expire(nowMs - windowMs);
-    return (this.sums.at(-1) ?? this.base) - this.base;
+    return this.sum - this.base;
   }
 
   /** Adds points whether there is room or not. `leadMs` postdates them. */
   add(points: number, nowMs: number, terms: WindowTerms, leadMs = 0): void {
-    const { times, sums } = this;
-    const last = times.length - 1;
-    const sum = (sums[last] ?? this.base) + points;
-    const newest = last < this.first ? -1 : (times[last] ?? -1);
-    const atMs = Math.max(newest, Math.floor(nowMs) + leadMs);
+    const { records } = this;
+    const sum = this.sum + points;
+    const { newestMs } = this;
+    const atMs = Math.max(newestMs, Math.floor(nowMs) + leadMs);
+    if (records.length === 0) {
+      this.records = [atMs, sum];
+      return;
+    }
     const cellMs = terms.limit > EXACT_LIMIT_MAX ? Math.max(1, Math.floor(terms.windowMs / CELLS)) : 1;
     const isShared =
-      newest !== -1 &&
-      (last - this.first + 1 >= RECORDS_MAX || Math.floor(atMs / cellMs) === Math.floor(newest / cellMs));
+      newestMs !== -1 &&
+      (records.length - this.first >= FIELDS * RECORDS_MAX ||
+        Math.floor(atMs / cellMs) === Math.floor(newestMs / cellMs));
     if (isShared) {
-      times[last] = atMs;
-      sums[last] = sum;
+      records[records.length - 2] = atMs;
+      records[records.length - 1] = sum;
     } else {
-      times.push(atMs);
-      sums.push(sum);
+      records.push(atMs, sum);
     }
   }
 
   /** Takes the newest points out again, as far as there are any. */
   remove(points: number): void {
-    const { times, sums } = this;
-    const sum = (sums.at(-1) ?? this.base) - points;
+    const { records } = this;
+    const sum = this.sum - points;
     if (sum <= this.base) {
       this.clear();
       return;
     }
-    while ((sums.at(-2) ?? this.base) >= sum) {
-      times.pop();
-      sums.pop();
-    }
-    sums[sums.length - 1] = sum;
+    while ((records[records.length - 1 - FIELDS] ?? this.base) >= sum) records.length -= FIELDS;
+    records[records.length - 1] = sum;
   }
 
   /** Refuses for so long from now; a longer block stays. */
@@ -78,40 +83,46 @@ export class SlidingWindow {
     const blockedMs = Math.max(0, this.blockedUntilMs - nowMs);
     const lack = this.used(nowMs, terms) + points - terms.limit;
     if (lack <= 0) return blockedMs;
-    let [from, to] = [this.first, this.sums.length - 1];
+    let [from, to] = [this.first / FIELDS, this.records.length / FIELDS - 1];
     while (from < to) {
       const middle = (from + to) >> 1;
-      if ((this.sums[middle] ?? 0) - this.base >= lack) to = middle;
+      if ((this.records[FIELDS * middle + 1] ?? 0) - this.base >= lack) to = middle;
       else from = middle + 1;
     }
-    return Math.max(blockedMs, (this.times[from] ?? 0) + terms.windowMs - nowMs);
+    return Math.max(blockedMs, (this.records[FIELDS * from] ?? 0) + terms.windowMs - nowMs);
   }
 
   /** Milliseconds until the window is empty. */
   resetMs(nowMs: number, { windowMs }: WindowTerms): number {
-    const newest = this.times.length > this.first ? this.times.at(-1) : undefined;
-    return newest === undefined ? 0 : Math.max(0, newest + windowMs - nowMs);
+    const { newestMs } = this;
+    return newestMs === -1 ? 0 : Math.max(0, newestMs + windowMs - nowMs);
+  }
+
+  /** All points up to the newest record. */
+  private get sum(): number {
+    return this.records.length === 0 ? this.base : (this.records[this.records.length - 1] ?? 0);
+  }
+
+  /** Time of the newest record; -1 when all are expired. */
+  private get newestMs(): number {
+    return this.records.length > this.first ? (this.records[this.records.length - 2] ?? -1) : -1;
   }
 
   private expire(edgeMs: number): void {
-    const { times, sums } = this;
-    while (this.first < times.length && (times[this.first] ?? 0) <= edgeMs) {
-      this.base = sums[this.first] ?? 0;
-      this.first += 1;
+    const { records } = this;
+    while (this.first < records.length && (records[this.first] ?? 0) <= edgeMs) {
+      this.base = records[this.first + 1] ?? 0;
+      this.first += FIELDS;
     }
-    if (this.first === times.length) this.clear();
-    else if (this.first > EXPIRED_MAX) {
-      times.splice(0, this.first);
-      sums.splice(0, this.first);
+    if (this.first === records.length) this.clear();
+    else if (this.first > FIELDS * EXPIRED_MAX) {
+      records.splice(0, this.first);
       this.first = 0;
     }
   }
 
   private clear(): void {
-    if (this.times.length > 0) {
-      this.times = [];
-      this.sums = [];
-    }
+    this.records = NO_RECORDS;
     this.first = 0;
     this.base = 0;
   }

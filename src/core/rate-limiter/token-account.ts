@@ -27,6 +27,10 @@ export class TokenAccount {
   readonly redisKey: string;
   /** Resolves when the present question to Redis that brings points has been answered. */
   refill: Promise<unknown> | null = null;
+  /** When the settlement was first told of what is not reported yet; 0: it need not report anything. */
+  notedAtMs = 0;
+  /** The settlement will report it as soon as it can. */
+  isHurried = false;
 
   private leased = 0;
   private leasedUntilMs = 0;
@@ -39,7 +43,9 @@ export class TokenAccount {
   private spentSinceSettlement = 0;
   private deniedUntilMs = 0;
   private deniedCost = 0;
-  private known: { remaining: number; resetAtMs: number } | null = null;
+  /** What Redis said last, good until every point is back. */
+  private knownRemaining = 0;
+  private knownUntilMs = 0;
 
   constructor(
     readonly terms: PolicyTerms,
@@ -79,9 +85,9 @@ export class TokenAccount {
     return this.debt + this.unspent + this.leased + this.spentWithoutRedis > 0;
   }
 
-  /** So much is spent on credit that the next request might have to wait. */
+  /** So much is spent on credit that the next request might have to wait, and no report is under way. */
   get isPressed(): boolean {
-    return 2 * (this.debt + this.reporting) > this.terms.credit;
+    return this.reporting === 0 && 2 * this.debt > this.terms.credit;
   }
 
   /** What to ask Redis for when the caller needs so many points now; 0: only settle. */
@@ -118,13 +124,14 @@ export class TokenAccount {
     if (reply.granted >= needed && leased > 0) {
       this.releaseLease();
       this.leased = leased;
-      this.leasedUntilMs = askedMs + this.terms.leadMs;
+      this.leasedUntilMs = Math.floor(askedMs) + this.terms.leadMs;
     }
-    this.known = { remaining: reply.remaining, resetAtMs: nowMs + reply.resetMs };
+    this.knownRemaining = reply.remaining;
+    this.knownUntilMs = Math.ceil(nowMs) + reply.resetMs;
     // Where a denial begins a block, the first one has to be told to Redis.
     const isKnownDenied = reply.retryMs > 0 && !((policy.blockMs ?? 0) > 0 && reply.granted >= needed);
     if (isKnownDenied) {
-      this.deniedUntilMs = nowMs + reply.retryMs;
+      this.deniedUntilMs = Math.ceil(nowMs) + reply.retryMs;
       this.deniedCost = Math.max(1, needed);
     } else {
       this.deniedUntilMs = 0;
@@ -139,20 +146,18 @@ export class TokenAccount {
   }
 
   remaining(nowMs: number): number {
-    const { policy } = this.terms;
-    if (this.known === null || nowMs >= this.known.resetAtMs)
-      return policy.limit - this.debt - this.reporting;
-    return Math.max(0, this.known.remaining + this.leased - this.debt);
+    return nowMs < this.knownUntilMs
+      ? Math.max(0, this.knownRemaining + this.leased - this.debt)
+      : this.terms.policy.limit - this.debt - this.reporting;
   }
 
   state(isWithin: boolean, nowMs: number): ChargeState {
     const { policy } = this.terms;
-    const isFresh = this.known === null || nowMs >= this.known.resetAtMs;
     return {
       policy,
       isWithin,
       remaining: this.remaining(nowMs),
-      resetMs: isFresh ? policy.windowMs : (this.known?.resetAtMs ?? nowMs) - nowMs,
+      resetMs: nowMs < this.knownUntilMs ? this.knownUntilMs - nowMs : policy.windowMs,
       retryMs: isWithin ? 0 : Math.max(0, this.deniedUntilMs - nowMs),
     };
   }
@@ -160,7 +165,7 @@ export class TokenAccount {
   /** What others did to the subject makes what was known of it worthless. */
   forgetDenial(): void {
     this.deniedUntilMs = 0;
-    this.known = null;
+    this.knownUntilMs = 0;
   }
 
   private leaseWanted(): number {

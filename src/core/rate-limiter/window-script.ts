@@ -23,7 +23,8 @@ export interface WindowReply {
 
 const TERMS_BYTES = 8;
 const ORDER_BYTES = 25;
-const REPLY_LENGTH = 4;
+const REPLY_BYTES = 20;
+const NEVER = 2 ** 48 - 1;
 const SHADOW = 1;
 const BLOCK_AT_ONCE = 2;
 
@@ -31,14 +32,20 @@ const BLOCK_AT_ONCE = 2;
 export const windowTake = new RedisScript(
   new URL('./scripts/window-take.lua', import.meta.url),
   (reply): WindowReply[] => {
-    const numbers = reply as number[];
+    const bytes = reply as Buffer;
     const replies: WindowReply[] = [];
-    for (let at = 0; at + REPLY_LENGTH <= numbers.length; at += REPLY_LENGTH) {
-      const [granted = 0, remaining = 0, retry = 0, resetMs = 0] = numbers.slice(at, at + REPLY_LENGTH);
-      replies.push({ granted, remaining, retryMs: retry === -1 ? Infinity : retry, resetMs });
+    for (let at = 0; at < bytes.length; at += REPLY_BYTES) {
+      const retry = bytes.readUIntBE(at + 8, 6);
+      replies.push({
+        granted: bytes.readUInt32BE(at),
+        remaining: bytes.readUInt32BE(at + 4),
+        retryMs: retry === NEVER ? Infinity : retry,
+        resetMs: bytes.readUIntBE(at + 14, 6),
+      });
     }
     return replies;
   },
+  { isBinary: true },
 );
 
 export function encodeTerms(terms: readonly WindowTerms[]): Buffer {

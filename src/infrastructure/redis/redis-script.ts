@@ -23,11 +23,15 @@ export class RedisScript<Reply> {
   private readonly sha: string;
   private readonly keysMin: number;
   private readonly keysMax: number;
+  private readonly isBinary: boolean;
 
+  /** The strings of a binary reply are Buffers. */
   constructor(
     file: URL,
     private readonly parse: (reply: unknown) => Reply,
+    { isBinary = false }: { readonly isBinary?: boolean } = {},
   ) {
+    this.isBinary = isBinary;
     this.source = readFileSync(file, 'utf8');
     this.sha = createHash('sha1').update(this.source).digest('hex');
     const slots = [...this.source.matchAll(/^-- KEYS\[(\d+)(\.\.n)?\]/gm)];
@@ -47,9 +51,10 @@ export class RedisScript<Reply> {
     } catch (error) {
       return Promise.reject(toError(error));
     }
-    return client
-      .evalsha(this.sha, keys.length, ...keys, ...args)
-      .then(this.parse, (error: unknown) => this.runInFull(error, client, keys, args));
+    const reply = this.isBinary
+      ? client.callBuffer('evalsha', this.sha, keys.length, ...keys, ...args)
+      : client.evalsha(this.sha, keys.length, ...keys, ...args);
+    return reply.then(this.parse, (error: unknown) => this.runInFull(error, client, keys, args));
   }
 
   private async runInFull(
@@ -60,7 +65,10 @@ export class RedisScript<Reply> {
   ): Promise<Reply> {
     if (!isNotLoaded(error)) throw error;
     countLoad(client);
-    return this.parse(await client.eval(this.source, keys.length, ...keys, ...args));
+    const reply = this.isBinary
+      ? client.callBuffer('eval', this.source, keys.length, ...keys, ...args)
+      : client.eval(this.source, keys.length, ...keys, ...args);
+    return this.parse(await reply);
   }
 
   /**
@@ -87,7 +95,10 @@ export class RedisScript<Reply> {
 
   private async send(client: RedisClient, calls: readonly ScriptCall[]): Promise<(Reply | Error)[]> {
     const pipeline = client.pipeline();
-    for (const { keys, args } of calls) pipeline.evalsha(this.sha, keys.length, ...keys, ...args);
+    for (const { keys, args } of calls) {
+      if (this.isBinary) pipeline.callBuffer('evalsha', this.sha, keys.length, ...keys, ...args);
+      else pipeline.evalsha(this.sha, keys.length, ...keys, ...args);
+    }
     const replies = (await pipeline.exec()) ?? [];
     return calls.map((_, index) => {
       const [error, reply] = replies[index] ?? [missing(), null];

@@ -24,8 +24,9 @@ const BLOCKING_GRACE_MS = 1000;
  */
 @Injectable()
 export class RedisService implements OnApplicationShutdown {
-  /** By URL. */
-  private readonly stores = new Map<string, RedisStore>();
+  private readonly stores: readonly RedisStore[];
+  /** Asked for at every command. */
+  private readonly byRole: Readonly<Record<RedisRole, RedisStore>>;
   /** The sessions of other regions, by region. */
   private readonly remote = new Map<string, RedisStore>();
   private readonly blocking = new Set<RedisClient>();
@@ -44,17 +45,27 @@ export class RedisService implements OnApplicationShutdown {
       counted.set(label, store);
       return store;
     };
-    for (const role of REDIS_ROLES) {
+    const byUrl = new Map<string, RedisStore>();
+    const openRole = (role: RedisRole): RedisStore => {
       const url = this.urlOf(role);
-      if (this.stores.has(url)) continue;
+      const known = byUrl.get(url);
+      if (known !== undefined) return known;
       const store = open(url, role, REDIS_COMMAND_TIMEOUT_MS);
-      this.stores.set(url, store);
+      byUrl.set(url, store);
       this.runIds.follow(store.client);
-    }
+      return store;
+    };
+    this.byRole = {
+      main: openRole('main'),
+      rateLimit: openRole('rateLimit'),
+      sessions: openRole('sessions'),
+      cache: openRole('cache'),
+    };
+    this.stores = [...byUrl.values()];
     for (const [region, url] of config.otherSessionRegions)
       this.remote.set(region, open(url, `sessions@${region}`, REDIS_SESSION_REGIONS_TIMEOUT_MS));
     registerRedisMetrics(metrics, {
-      used: new Map([...REDIS_ROLES.map((role) => [role, this.storeOf(role)] as const), ...counted]),
+      used: new Map([...REDIS_ROLES.map((role) => [role, this.byRole[role]] as const), ...counted]),
       counted,
     });
   }
@@ -72,19 +83,17 @@ export class RedisService implements OnApplicationShutdown {
   }
 
   client(role: RedisRole): RedisClient {
-    return this.storeOf(role).client;
+    return this.byRole[role].client;
   }
 
   /** The roles that share one server or cluster, by server. */
   sharing(): RedisRole[][] {
-    return [...this.stores.values()].map((store) =>
-      REDIS_ROLES.filter((role) => this.storeOf(role) === store),
-    );
+    return this.stores.map((store) => REDIS_ROLES.filter((role) => this.byRole[role] === store));
   }
 
   /** False while a command would fail without being sent. */
   isReady(role: RedisRole): boolean {
-    return this.storeOf(role).isReady;
+    return this.byRole[role].isReady;
   }
 
   /**
@@ -99,7 +108,7 @@ export class RedisService implements OnApplicationShutdown {
 
   /** A connection of its own for a reader that blocks up to `blockMs`; ends with the service. */
   blockingClient(role: RedisRole, blockMs: number): RedisClient {
-    const client = openClient(this.storeOf(role).target, {
+    const client = openClient(this.byRole[role].target, {
       name: `caudal-${role}-blocking`,
       deadlineMs: blockMs + BLOCKING_GRACE_MS,
     });
@@ -115,7 +124,7 @@ export class RedisService implements OnApplicationShutdown {
    * reconnects by itself for as long as the service lives. @see SubscriptionHandlers
    */
   subscribe(role: RedisRole, channel: string, handlers: SubscriptionHandlers): Subscription {
-    return this.storeOf(role).subscriber.subscribe(channel, handlers);
+    return this.byRole[role].subscriber.subscribe(channel, handlers);
   }
 
   /** Round trip in milliseconds. @throws when the server does not answer within the deadline. */
@@ -126,14 +135,8 @@ export class RedisService implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    for (const store of [...this.stores.values(), ...this.remote.values()]) store.close();
+    for (const store of [...this.stores, ...this.remote.values()]) store.close();
     for (const client of this.blocking) client.disconnect();
-  }
-
-  private storeOf(role: RedisRole): RedisStore {
-    const store = this.stores.get(this.urlOf(role));
-    if (store === undefined) throw new Error(`no Redis for the role ${role}`);
-    return store;
   }
 
   private urlOf(role: RedisRole): string {
