@@ -411,7 +411,7 @@ export const ENVIRONMENT = {
   LOAD_SHEDDING_DELAY_TARGET_MS: int(
     1,
     1000,
-  )({ default: 20, desc: 'Standing delay of the event loop from which on requests are turned away.' }),
+  )({ default: 50, desc: 'Standing delay of the event loop from which on requests are turned away.' }),
   LOAD_SHEDDING_LIMIT_MIN: int(
     1,
     100_000,
