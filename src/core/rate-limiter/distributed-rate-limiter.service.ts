@@ -190,7 +190,7 @@ export class DistributedRateLimiter
       const isWithin = standing === 'spendable';
       if (isWithin) {
         account.spend(cost, nowMs);
-        this.settlement.note(account, nowMs);
+        this.settlement.note(account);
       }
       const state = account.state(isWithin, nowMs);
       if (isWithin) counts.admitLocally(state.remaining, policy.limit);
@@ -270,7 +270,7 @@ export class DistributedRateLimiter
         account.window.remove(cost);
       } else {
         account.spendWithoutRedis(cost);
-        this.settlement.note(account, nowMs);
+        this.settlement.note(account);
       }
     }
     return mustDeny ? { ...decision, outcome: 'unavailable', retryAfterMs: UNAVAILABLE_RETRY_MS } : decision;

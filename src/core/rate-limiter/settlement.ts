@@ -1,25 +1,28 @@
 import type { Clock } from '../../common/clock.js';
 import type { Fleet } from './fleet.js';
-import type { TokenAccount } from './token-account.js';
+import { BUCKETS, type TokenAccount } from './token-account.js';
 import type { WindowCommands } from './window-commands.js';
 import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
 
-/** How long spending on credit stays unreported, unless it comes near the credit. */
-const REPORT_AFTER_MS = 1000;
-/** How often is looked for what is due: so much later it is reported at most. */
-const TICK_MS = 100;
-/** Accounts of one turn of the event loop: some milliseconds. */
-const TURN_MAX = 2048;
+/** Every bucket has its turn once a second: how long spending far below the credit stays unreported. */
+const TURN_MS = 125;
+const BUCKETS_PER_TURN = BUCKETS / 8;
+/** Accounts that one bucket reports at once: some milliseconds of this process. */
+const BUCKET_REPORT_MAX = 2048;
 /** Windows of one command: half a millisecond of the server. */
 const COMMAND_KEYS_MAX = 64;
 /** Accounts with something to report; beyond it nobody spends locally. */
 const UNSETTLED_MAX = 65_536;
 
-/** Asks Redis about accounts, and reports what they have spent since, many at once. */
+/**
+ * Asks Redis about accounts, and reports what they have spent since. A bucket reports all its accounts at once:
+ * a command costs as much as dozens of the windows that it carries.
+ */
 export class Settlement {
-  /** In the order of their notes; those before `reported` are done. */
-  private noted: TokenAccount[] = [];
-  private reported = 0;
+  /** Accounts that owe a report, by bucket. */
+  private readonly noted: TokenAccount[][] = Array.from({ length: BUCKETS }, () => []);
+  private notedCount = 0;
+  private nextBucket = 0;
   private hurried: TokenAccount[] = [];
   private timer: NodeJS.Timeout | null = null;
 
@@ -30,19 +33,20 @@ export class Settlement {
   ) {}
 
   get size(): number {
-    return this.noted.length - this.reported;
+    return this.notedCount;
   }
 
   get isFull(): boolean {
-    return this.size >= UNSETTLED_MAX;
+    return this.notedCount >= UNSETTLED_MAX;
   }
 
   /** Something was spent that Redis does not know. What comes on top of a full settlement is never reported. */
-  note(account: TokenAccount, nowMs: number): void {
+  note(account: TokenAccount): void {
     if (account.isPressed && !account.isHurried) this.hurry(account);
-    if (account.notedAtMs !== 0 || this.isFull) return;
-    account.notedAtMs = nowMs;
-    this.noted.push(account);
+    if (account.isNoted || this.isFull) return;
+    account.isNoted = true;
+    this.noted[account.bucket]?.push(account);
+    this.notedCount += 1;
     this.timer ??= this.schedule();
   }
 
@@ -58,9 +62,11 @@ export class Settlement {
 
   /** Reports everything that is owed. Never rejects. */
   async settle(): Promise<void> {
-    // Not until there are none: who has a lease owes something again.
-    for (let left = this.size; left > 0 && this.fleet.isRedisUsable; left -= TURN_MAX)
-      await this.report(this.takeNoted(Infinity));
+    for (const [bucket, { length }] of this.noted.entries()) {
+      // Not until there are none: who has a lease owes something again.
+      for (let left = length; left > 0 && this.fleet.isRedisUsable; left -= BUCKET_REPORT_MAX)
+        await this.report(this.takeNoted(bucket));
+    }
   }
 
   async stop(): Promise<void> {
@@ -71,11 +77,13 @@ export class Settlement {
   private schedule(): NodeJS.Timeout {
     return setTimeout(() => {
       this.timer = null;
-      if (this.fleet.isRedisUsable)
-        void this.report(this.takeNoted(this.clock.monotonicMs() - REPORT_AFTER_MS));
-      // What is noted while Redis is away is reported when it is back.
-      if (this.size > 0) this.timer ??= this.schedule();
-    }, TICK_MS).unref();
+      for (let count = 0; count < BUCKETS_PER_TURN; count += 1) {
+        // What is noted while Redis is away is reported when it is back.
+        if (this.fleet.isRedisUsable) void this.report(this.takeNoted(this.nextBucket));
+        this.nextBucket = (this.nextBucket + 1) % BUCKETS;
+      }
+      if (this.notedCount > 0) this.timer ??= this.schedule();
+    }, TURN_MS).unref();
   }
 
   private hurry(account: TokenAccount): void {
@@ -83,49 +91,38 @@ export class Settlement {
     this.hurried.push(account);
     if (this.hurried.length > 1) return;
     setImmediate(() => {
-      const accounts = this.hurried;
+      const byBucket = new Map<number, TokenAccount[]>();
+      for (const hurried of this.hurried) {
+        hurried.isHurried = false;
+        const group = byBucket.get(hurried.bucket);
+        if (group === undefined) byBucket.set(hurried.bucket, [hurried]);
+        else group.push(hurried);
+      }
       this.hurried = [];
-      for (const hurried of accounts) hurried.isHurried = false;
-      if (this.fleet.isRedisUsable) void this.report(accounts);
+      for (const group of byBucket.values()) if (this.fleet.isRedisUsable) void this.report(group);
     });
   }
 
-  /** Those that were noted up to a time, the first ones first. */
-  private takeNoted(untilMs: number): TokenAccount[] {
-    const { noted, reported } = this;
-    const end = Math.min(noted.length, reported + TURN_MAX);
-    while (this.reported < end && (noted[this.reported]?.notedAtMs ?? Infinity) <= untilMs)
-      this.reported += 1;
-    const taken = noted.slice(reported, this.reported);
-    for (const account of taken) account.notedAtMs = 0;
-    if (2 * this.reported >= noted.length) {
-      this.noted = noted.slice(this.reported);
-      this.reported = 0;
-    }
-    return taken;
+  private takeNoted(bucket: number): TokenAccount[] {
+    const accounts = this.noted[bucket]?.splice(0, BUCKET_REPORT_MAX) ?? [];
+    this.notedCount -= accounts.length;
+    for (const account of accounts) account.isNoted = false;
+    return accounts;
   }
 
-  /** Never rejects. */
+  /** Of accounts of one bucket. Never rejects. */
   private async report(noted: readonly TokenAccount[]): Promise<void> {
     const nowMs = this.clock.monotonicMs();
-    const byBucket = new Map<string, TokenAccount[]>();
-    for (const account of noted) {
-      if (!account.isUnsettled) continue;
-      const group = byBucket.get(account.bucket);
-      if (group === undefined) byBucket.set(account.bucket, [account]);
-      else group.push(account);
-    }
+    const owing = noted.filter(({ isUnsettled }) => isUnsettled);
     const commands: Promise<unknown>[] = [];
-    for (const group of byBucket.values()) {
-      for (let from = 0; from < group.length; from += COMMAND_KEYS_MAX) {
-        const accounts = group.slice(from, from + COMMAND_KEYS_MAX);
-        const orders = accounts.map((account) => account.order(0, nowMs));
-        commands.push(
-          this.ask(accounts, orders, 'each', nowMs).catch((error: unknown) => {
-            this.fleet.trip(error);
-          }),
-        );
-      }
+    for (let from = 0; from < owing.length; from += COMMAND_KEYS_MAX) {
+      const accounts = owing.slice(from, from + COMMAND_KEYS_MAX);
+      const orders = accounts.map((account) => account.order(0, nowMs));
+      commands.push(
+        this.ask(accounts, orders, 'each', nowMs).catch((error: unknown) => {
+          this.fleet.trip(error);
+        }),
+      );
     }
     await Promise.all(commands);
   }
@@ -152,8 +149,7 @@ export class Settlement {
       for (const [index, account] of accounts.entries()) account.settleFailed(orders[index] ?? {});
       throw error;
     } finally {
-      const nowMs = this.clock.monotonicMs();
-      for (const account of accounts) if (account.isUnsettled) this.note(account, nowMs);
+      for (const account of accounts) if (account.isUnsettled) this.note(account);
     }
   }
 }

@@ -5,7 +5,8 @@ import type { ChargeState } from './rate-limiter.js';
 import { SlidingWindow } from './sliding-window.js';
 import type { WindowOrder, WindowReply } from './window-script.js';
 
-const BUCKETS = 64;
+/** Hash tags of the windows: so many slots of a cluster. */
+export const BUCKETS = 64;
 /** A subject is a text that somebody sent: a long one is named by its hash. */
 const SUBJECT_LENGTH_MAX = 100;
 /** Points spent between two settlements from which on a lease is worth its round trip. */
@@ -23,12 +24,12 @@ export type Standing = 'spendable' | 'denied' | 'unknown';
  */
 export class TokenAccount {
   readonly window = new SlidingWindow();
-  readonly bucket: string;
+  readonly bucket: number;
   readonly redisKey: string;
   /** Resolves when the present question to Redis that brings points has been answered. */
   refill: Promise<unknown> | null = null;
-  /** When the settlement was first told of what is not reported yet; 0: it need not report anything. */
-  notedAtMs = 0;
+  /** The settlement will report what is owed when the bucket has its turn. */
+  isNoted = false;
   /** The settlement will report it as soon as it can. */
   isHurried = false;
 
@@ -57,7 +58,7 @@ export class TokenAccount {
       subject.length > SUBJECT_LENGTH_MAX
         ? createHash('sha256').update(subject).digest('base64url')
         : subject;
-    this.redisKey = redisKeys.limitWindow(this.bucket, `${terms.policy.name}:${name}`);
+    this.redisKey = redisKeys.limitWindow(String(this.bucket), `${terms.policy.name}:${name}`);
   }
 
   standing(cost: number, nowMs: number): Standing {
@@ -182,9 +183,9 @@ export class TokenAccount {
 }
 
 /** FNV-1a over the text, which spreads subjects over the slots of a cluster. */
-function bucketOf(text: string): string {
+function bucketOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1)
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  return String((hash ^ (hash >>> 16)) % BUCKETS);
+  return ((hash ^ (hash >>> 16)) >>> 0) % BUCKETS;
 }
