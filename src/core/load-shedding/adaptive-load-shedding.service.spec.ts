@@ -49,7 +49,7 @@ describe('load shedding', () => {
     const { spend, admitted } = open();
     const shares: number[][] = [];
     for (let i = 0; i < 60; i += 1) {
-      spend(40, 1);
+      spend(100, 1);
       shares.push(PRIORITIES.map((priority) => admitted(priority, 1000) / 1000));
     }
     const inOrder = shares.every(
@@ -65,7 +65,7 @@ describe('load shedding', () => {
 
   it('admits everything again, ordinary requests last, some seconds after the overload', () => {
     const { spend, admitted } = open();
-    spend(60, 40);
+    spend(150, 100);
     spend(0, 20);
     expect(admitted('critical', 100)).toBe(100);
     expect(admitted('ordinary', 100)).toBe(0);
