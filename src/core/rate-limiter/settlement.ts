@@ -27,8 +27,8 @@ export class Settlement {
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
-    private readonly commands: WindowCommands,
-    private readonly fleet: Fleet,
+    private readonly commands: Pick<WindowCommands, 'run'>,
+    private readonly fleet: Pick<Fleet, 'isRedisUsable' | 'trip'>,
     private readonly clock: Clock,
   ) {}
 
