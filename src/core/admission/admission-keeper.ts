@@ -3,12 +3,14 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
-import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+import { type RedisClient, redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
 import { IDEMPOTENCY_TTL_HOURS, IdempotencyScope } from '../idempotency/index.js';
 import { JobRunner } from '../jobs/index.js';
 import { AdmissionLedger, epochMark } from './admission-ledger.js';
 
 const EPOCH_LIFE_MS = 3_600_000;
+/** The keys' lives are lengthened so often. */
+const EPOCH_REFRESH_MS = EPOCH_LIFE_MS / 60;
 const PAGE_SIZE = 2000;
 const LOOK_MS = 1000;
 const POLL_MS = 50;
@@ -29,6 +31,8 @@ interface ScopeRow {
 /** Keeps the notes of admitted keys trustworthy: begins a new epoch when the present one is not. */
 @Injectable()
 export class AdmissionKeeper implements OnModuleInit {
+  private refreshAtMs = -Infinity;
+
   constructor(
     private readonly redis: RedisService,
     private readonly database: OptimizedPrismaService,
@@ -57,11 +61,18 @@ export class AdmissionKeeper implements OnModuleInit {
     const state = await this.database.write.admissionState.findUnique({ where: { id: 1 } });
     const epoch = state?.epoch ?? null;
     if (epoch !== null && (await client.get(redisKeys.admissionComplete())) === epochMark(epoch, runId)) {
-      await client.pexpire(redisKeys.admissionEpoch(), EPOCH_LIFE_MS);
-      await client.pexpire(redisKeys.admissionComplete(), EPOCH_LIFE_MS);
+      await this.lengthenLives(client);
       return false;
     }
     return this.beginEpoch(runId);
+  }
+
+  private async lengthenLives(client: RedisClient): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs < this.refreshAtMs) return;
+    await client.pexpire(redisKeys.admissionEpoch(), EPOCH_LIFE_MS);
+    await client.pexpire(redisKeys.admissionComplete(), EPOCH_LIFE_MS);
+    this.refreshAtMs = nowMs + EPOCH_REFRESH_MS;
   }
 
   private async beginEpoch(runId: string): Promise<boolean> {

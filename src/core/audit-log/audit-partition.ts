@@ -34,6 +34,8 @@ export class AuditPartition {
   private isRecovered = false;
   /** Entries may be pending with this consumer: also from before this object was made. */
   private hasOwn = true;
+  /** What the last look after the stream found in it. */
+  private left = Infinity;
 
   constructor(
     public chain: OwnedChain,
@@ -67,6 +69,11 @@ export class AuditPartition {
     return entries.length === READ_COUNT;
   }
 
+  /** Taken over from its predecessor, and empty when it was last looked after. */
+  get isIdle(): boolean {
+    return this.isRecovered && !this.hasOwn && this.left === 0;
+  }
+
   /** Takes over what consumers that died since the recovery were given; to be called from time to time. */
   async claimLate(): Promise<void> {
     if (this.isRecovered) await this.claim();
@@ -89,6 +96,7 @@ export class AuditPartition {
     const { metrics } = this.around;
     const labels = { chain: String(this.chain.chain) };
     const { removed, length, pending, oldestAgeMs } = await this.stream.trim();
+    this.left = length;
     metrics.trimmed.inc(removed);
     metrics.entries.set(labels, length);
     metrics.pending.set(labels, pending);

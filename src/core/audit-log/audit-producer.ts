@@ -2,7 +2,7 @@ import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
-import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+import { Doorbell, redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
 import { LINE_SEPARATOR } from './audit-entry.js';
 import type { AuditReceipt } from './audit-log.js';
 import { AuditMetrics } from './audit-log.metrics.js';
@@ -46,6 +46,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
   private isStopping = false;
   private isSpoolBroken = false;
   private wakeUp: (() => void) | null = null;
+  private readonly bell: Doorbell;
 
   constructor(
     private readonly config: AppConfig,
@@ -55,6 +56,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
     private readonly metrics: AuditMetrics,
   ) {
     this.bufferMax = config.env.AUDIT_BUFFER_MAX;
+    this.bell = new Doorbell(redis, redisKeys.auditBell(), clock);
   }
 
   get bufferedEvents(): number {
@@ -207,6 +209,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
   private async send(lines: readonly RoutedLine[]): Promise<boolean> {
     const client = this.redis.client('main');
     const { AUDIT_PARTITIONS: partitions, AUDIT_STREAM_ENTRIES_MAX: entriesMax } = this.config.env;
+    this.bell.ring();
     try {
       const lengths = await Promise.all(
         bundlesOf(lines, partitions).flatMap((bundles, partition) =>

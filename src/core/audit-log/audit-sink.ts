@@ -63,6 +63,32 @@ export class AuditSink {
     return row === undefined ? null : { chain, owner, leaseMs, seq: Number(row.seq), hash: row.hash };
   }
 
+  /** Those of the chains that nobody else has at present. */
+  async free(chains: readonly number[], owner: string): Promise<ReadonlySet<number>> {
+    const rows = await this.database.sqlTransaction((transaction) =>
+      transaction.query<{ chain: number }>(
+        `SELECT wanted.chain FROM unnest($1::smallint[]) AS wanted (chain) WHERE NOT EXISTS (
+           SELECT 1 FROM audit_chains c
+           WHERE c.chain = wanted.chain AND c.owner <> $2 AND c.owned_until >= now())`,
+        [chains, owner],
+      ),
+    );
+    return new Set(rows.map(({ chain }) => chain));
+  }
+
+  /** Keeps the caller the owner of its chains; tells those that it still owns. */
+  async renew(chains: readonly number[], owner: string, leaseMs: number): Promise<ReadonlySet<number>> {
+    if (chains.length === 0) return new Set();
+    const rows = await this.database.sqlTransaction((transaction) =>
+      transaction.query<{ chain: number }>(
+        `UPDATE audit_chains SET owned_until = now() + make_interval(secs => $3::double precision / 1000)
+         WHERE chain = ANY ($1::smallint[]) AND owner = $2 RETURNING chain`,
+        [chains, owner, leaseMs],
+      ),
+    );
+    return new Set(rows.map(({ chain }) => chain));
+  }
+
   /** Gives a chain up, so that another one need not wait for the end of the lease. */
   async release({ chain, owner }: OwnedChain): Promise<void> {
     await this.database.sqlTransaction((transaction) =>

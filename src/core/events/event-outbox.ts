@@ -1,7 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { type Prisma, SqlTransaction } from '../../infrastructure/database/prisma/index.js';
 import type { NewEvent } from './domain-event.js';
+import { OutboxBell } from './outbox-bell.js';
 
 const INSERT = `
   INSERT INTO outbox_events (id, type, aggregate_id, payload, audit)
@@ -11,12 +12,16 @@ const INSERT = `
 /** Writes events in the transaction of their cause: they leave if, and only if, it commits. */
 @Injectable()
 export class EventOutbox {
+  /** Tools have no bell: what they write is found when the relay looks next. */
+  constructor(@Optional() private readonly bell?: OutboxBell) {}
+
   /** One statement for any number of events. */
   async append(
     transaction: SqlTransaction | Prisma.TransactionClient,
     events: readonly NewEvent[],
   ): Promise<void> {
     if (events.length === 0) return;
+    this.bell?.ring();
     const rows = JSON.stringify(
       events.map(({ type, aggregateId, payload, audit }) => ({
         id: newId(),

@@ -5,11 +5,15 @@ import { Metrics } from '../../infrastructure/metrics/index.js';
 import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
 import { JobRunner } from '../jobs/index.js';
 import { PartitionKeeper } from '../partitioning/index.js';
+import { OutboxBell } from './outbox-bell.js';
 import { OutboxTaps } from './outbox-taps.js';
 
 /** The stream is a wake-up call for copies in memory, not the history: that is the outbox itself. */
 const STREAM_LIFE_MS = 600_000;
 const DAYS_AHEAD = 7;
+/** While nobody rings: half of the second within which every process sees a change (ADR 0005). */
+const QUIET_INTERVAL_MS = 500;
+const JOB = 'outbox-relay';
 
 interface OutboxRow {
   id: string;
@@ -37,6 +41,7 @@ export class OutboxRelay implements OnModuleInit {
     private readonly jobs: JobRunner,
     private readonly partitions: PartitionKeeper,
     private readonly taps: OutboxTaps,
+    private readonly bell: OutboxBell,
     metrics: Metrics,
   ) {
     this.published = metrics.counter({
@@ -47,11 +52,15 @@ export class OutboxRelay implements OnModuleInit {
 
   onModuleInit(): void {
     this.jobs.register({
-      name: 'outbox-relay',
-      intervalMs: this.config.env.OUTBOX_INTERVAL_MS,
+      name: JOB,
+      intervalMs: () => this.pauseMs(),
       isSingleton: true,
       run: () => this.relay(),
     });
+    if (this.config.runsJobs)
+      this.bell.listen(() => {
+        this.jobs.wake(JOB);
+      });
     this.partitions.register({
       name: 'outbox_events',
       unit: 'day',
@@ -67,6 +76,11 @@ export class OutboxRelay implements OnModuleInit {
     });
   }
 
+  private pauseMs(): number {
+    const { OUTBOX_INTERVAL_MS: intervalMs } = this.config.env;
+    return this.bell.isQuiet ? Math.max(intervalMs, QUIET_INTERVAL_MS) : intervalMs;
+  }
+
   /** True when the batch was full, so that more may wait. */
   private async relay(): Promise<boolean> {
     const { OUTBOX_BATCH_MAX: batchMax } = this.config.env;
@@ -75,6 +89,7 @@ export class OutboxRelay implements OnModuleInit {
        FROM outbox_events WHERE published_at IS NULL ORDER BY created_at, id LIMIT ${String(batchMax)}`,
     );
     if (rows.length === 0) return false;
+    this.bell.stir();
     // Taken after the read: everything the rows tell of was committed at or behind it.
     const position = (await this.database.currentPosition()).toString();
     // Both, whatever becomes of either: a tap needs no Redis, and the stream no tap.

@@ -10,7 +10,8 @@ import { isRedisUnavailable } from '../../infrastructure/redis/index.js';
 
 export interface Job {
   readonly name: string;
-  readonly intervalMs: number;
+  /** Between two runs; a function is asked after each. */
+  readonly intervalMs: number | (() => number);
   /** With a lease one process of the fleet runs the job at a time; without, every worker does. */
   readonly isSingleton: boolean;
   /** One run. True when there is more to do at once. */
@@ -29,7 +30,8 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly jobs: Job[] = [];
   private readonly leases = new Map<string, { isHeld: boolean; askAgainMs: number }>();
   private readonly loops: Promise<void>[] = [];
-  private readonly wakeUps = new Set<() => void>();
+  /** Ends the pause that a job is in. */
+  private readonly wakeUps = new Map<string, () => void>();
   private readonly tracing = activeTracing();
   private isStopped = false;
   private readonly runs;
@@ -58,6 +60,11 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.jobs.push(job);
   }
 
+  /** Ends the pause of a job; a run that is under way counts as one that came too early, and is not repeated. */
+  wake(name: string): void {
+    this.wakeUps.get(name)?.();
+  }
+
   onApplicationBootstrap(): void {
     if (!this.config.runsJobs) return;
     for (const job of this.jobs) this.loops.push(this.loop(job));
@@ -66,7 +73,7 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
   /** Resolves when the runs in progress have ended and the leases are given up; no further run starts. */
   async onModuleDestroy(): Promise<void> {
     this.isStopped = true;
-    for (const wakeUp of this.wakeUps) wakeUp();
+    for (const wakeUp of this.wakeUps.values()) wakeUp();
     await Promise.all(this.loops);
     if (this.leases.size === 0) return;
     // Others take over at once. Without the database they do when the leases run out.
@@ -78,7 +85,7 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private async loop(job: Job): Promise<void> {
     while (!this.isStopped) {
       const hasMore = await this.runOnce(job);
-      if (!hasMore) await this.pause(job.intervalMs);
+      if (!hasMore) await this.pause(job);
     }
   }
 
@@ -146,15 +153,15 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     return held.length > 0;
   }
 
-  private pause(ms: number): Promise<void> {
+  private pause({ name, intervalMs }: Job): Promise<void> {
     return new Promise((resolve) => {
       const wakeUp = () => {
         clearTimeout(timer);
-        this.wakeUps.delete(wakeUp);
+        this.wakeUps.delete(name);
         resolve();
       };
-      const timer = setTimeout(wakeUp, ms);
-      this.wakeUps.add(wakeUp);
+      const timer = setTimeout(wakeUp, typeof intervalMs === 'number' ? intervalMs : intervalMs());
+      this.wakeUps.set(name, wakeUp);
     });
   }
 }

@@ -1,3 +1,4 @@
+export { Doorbell } from './doorbell.js';
 export { isRedisUnavailable } from './redis-errors.js';
 export { hashTagOf, redisKeys } from './redis-keys.js';
 export { RedisModule } from './redis.module.js';

@@ -26,10 +26,14 @@ export const redisKeys = {
   auditStream: (partition: string): string => `caudal:audit:stream:{audit-${partition}}`,
   /** Stream, audit entries of a partition that could not be written (30 days since the last one). */
   auditDead: (partition: string): string => `caudal:audit:dead:{audit-${partition}}`,
+  /** Channel, rung when entries of the audit log are on their way. */
+  auditBell: (): string => 'caudal:audit:bell:{audit}',
   /** String, the latest signed checkpoint of an audit chain (400 days). */
   auditCheckpoint: (chain: string): string => `caudal:audit:checkpoint:{audit-${chain}}`,
   /** Stream of the outbox events. */
   events: (): string => 'caudal:events:stream:{events}',
+  /** Channel, rung when events of the outbox are on their way. */
+  outboxBell: (): string => 'caudal:events:bell:{events}',
   /** String, one cached answer of the catalogue (CACHE_TTL_SECONDS). */
   cacheEntry: (digest: string): string => `caudal:cache:entry:{${digest}}`,
   /** Hash, all sessions of one user, by the routing tag of the user; expires with the last of them. */
