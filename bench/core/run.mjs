@@ -1,6 +1,7 @@
-// npm run bench:core [-- --only rate-limiter,sessions] [--rounds 7] [--write]
+// npm run bench:core [-- --only rate-limiter,sessions] [--rounds 7] [--write] [--check]
 // The core services beside the best of their kind: each goal measured in interleaved rounds of one run,
-// medians. With --write the table in docs/capacity.md is written anew.
+// medians. With --write the table in docs/capacity.md is written anew. With --check nothing is measured:
+// every section is opened and closed, must name its goals and must leave no process behind.
 //
 // A section is a file in sections/ whose default export is a Section (core-bench.mjs): it opens what it
 // needs (Redis, PostgreSQL, our classes from dist/, the peer from node_modules), measures, and closes it.
@@ -10,8 +11,9 @@ import { parseArgs } from 'node:util';
 import { parseWholeNumber, runCommand } from '../../scripts/load/command-line.mjs';
 import { LocalInstallationError } from '../../scripts/load/local-installation.mjs';
 import { measureGoal, renderRows, writeTable } from './core-bench.mjs';
+import { checkSection } from './section-check.mjs';
 
-const USAGE = 'Usage: npm run bench:core [-- --only NAME,NAME] [--rounds 7] [--write]';
+const USAGE = 'Usage: npm run bench:core [-- --only NAME,NAME] [--rounds 7] [--write] [--check]';
 const SECTIONS = fileURLToPath(new URL('sections', import.meta.url));
 
 /** @param {string[]} args */
@@ -22,6 +24,7 @@ function parseCommand(args) {
       only: { type: 'string' },
       rounds: { type: 'string', default: '7' },
       write: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
     },
   });
   const known = readdirSync(SECTIONS)
@@ -34,17 +37,41 @@ function parseCommand(args) {
     wanted,
     rounds: parseWholeNumber(values.rounds, { name: '--rounds', low: 1, high: 99 }),
     isWritten: values.write,
+    isCheck: values.check,
   };
 }
 
+/**
+ * @param {string} name
+ * @returns {Promise<import('./core-bench.mjs').Section>}
+ */
+async function loadSection(name) {
+  /** @type {unknown} */
+  const loaded = await import(`./sections/${name}.mjs`);
+  return /** @type {{ default: import('./core-bench.mjs').Section }} */ (loaded).default;
+}
+
+/** @param {readonly string[]} names */
+async function checkSections(names) {
+  /** @type {Set<string>} */
+  const ids = new Set();
+  let faults = 0;
+  for (const name of names) {
+    const { goals, problems } = await checkSection(await loadSection(name), ids);
+    console.log(`${problems.length === 0 ? 'ok' : 'NOT OK'}  ${name}: ${goals.join(', ')}`);
+    for (const problem of problems) console.log(`        ${problem}`);
+    faults += problems.length;
+  }
+  return faults === 0 ? 0 : 1;
+}
+
 async function main() {
-  const { wanted, rounds, isWritten } = parseCommand(process.argv.slice(2));
+  const { wanted, rounds, isWritten, isCheck } = parseCommand(process.argv.slice(2));
+  if (isCheck) return checkSections(wanted);
   /** @type {import('./core-bench.mjs').Row[]} */
   const rows = [];
   for (const name of wanted) {
-    /** @type {unknown} */
-    const loaded = await import(`./sections/${name}.mjs`);
-    const { default: section } = /** @type {{ default: import('./core-bench.mjs').Section }} */ (loaded);
+    const section = await loadSection(name);
     console.error(`· ${name}`);
     const goals = await section.open();
     try {
