@@ -57,7 +57,7 @@ export async function createApplication(
 
   addJsonParser(fastify);
   deadlines.attach(fastify, (reply) => {
-    shedding?.end(reply);
+    shedding?.end(reply, reply.elapsedTime);
     endSpan(reply);
   });
   allowedMethods.learnFrom(fastify);
@@ -80,9 +80,10 @@ export async function createApplication(
     if (!crossOrigin.apply(request, reply) && !allowedMethods.refuse(request, reply)) done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    shedding?.end(reply);
+    const elapsedMs = reply.elapsedTime;
+    shedding?.end(reply, elapsedMs);
     deadlines.end(reply);
-    observer.observe(request, reply);
+    observer.observe(request, reply, elapsedMs);
     done();
   });
 

@@ -20,7 +20,7 @@ describe('the observer of requests', () => {
     const observer = new HttpObserver(policy, logger, metrics);
     const fastify = Fastify();
     fastify.addHook('onResponse', (request, reply, done) => {
-      observer.observe(request, reply);
+      observer.observe(request, reply, reply.elapsedTime);
       done();
     });
     fastify.get<{ Params: { status: string } }>('/things/:status', (request, reply) =>
@@ -52,9 +52,9 @@ describe('the observer of requests', () => {
   it('sorts answers into cumulative buckets by their time', async () => {
     const metrics = new Metrics();
     const observer = new HttpObserver('errors', {} as ProcessLogger, metrics);
-    for (const elapsedTime of [0.5, 1, 3, 40, 60_000]) {
+    for (const elapsedMs of [0.5, 1, 3, 40, 60_000]) {
       const request = { method: 'GET', routeOptions: { url: '/x' } } as FastifyRequest;
-      observer.observe(request, { statusCode: 200, elapsedTime } as FastifyReply);
+      observer.observe(request, { statusCode: 200 } as FastifyReply, elapsedMs);
     }
     const text = await metrics.registry.metrics();
     const line = (rest: string) => new RegExp(`^http_request_duration_seconds_${rest}$`, 'm').exec(text)?.[0];

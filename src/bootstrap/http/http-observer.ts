@@ -41,18 +41,19 @@ export class HttpObserver {
     });
   }
 
-  observe(request: FastifyRequest, reply: FastifyReply): void {
+  observe(request: FastifyRequest, reply: FastifyReply, elapsedMs: number): void {
     const route = request.routeOptions.url ?? 'unmatched';
     const { method } = request;
     const { statusCode } = reply;
-    const seconds = reply.elapsedTime / 1000;
+    const seconds = elapsedMs / 1000;
     const series = this.series.get(route)?.get(method) ?? this.addSeries(method, route);
     series.answers[statusCode] = (series.answers[statusCode] ?? 0) + 1;
     const bucket = bucketOf(seconds);
     series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
     series.seconds += seconds;
     // What was shed is counted by the thousand, and logged as one event.
-    if (!reply.wasShed && this.wantsLine(method, statusCode)) this.writeLine(request, reply, route);
+    if (!reply.wasShed && this.wantsLine(method, statusCode))
+      this.writeLine(request, reply, route, elapsedMs);
   }
 
   private wantsLine(method: string, status: number): boolean {
@@ -66,14 +67,14 @@ export class HttpObserver {
     }
   }
 
-  private writeLine(request: FastifyRequest, reply: FastifyReply, route: string): void {
+  private writeLine(request: FastifyRequest, reply: FastifyReply, route: string, elapsedMs: number): void {
     this.logger.pino.info(
       {
         ...requestContextOf(request),
         method: request.method,
         route,
         status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+        durationMs: Math.round(elapsedMs * 10) / 10,
       },
       'request',
     );

@@ -39,7 +39,7 @@ describe('the refusal of an overloaded server', () => {
       if (!shedding.refuse(request, reply)) done();
     });
     fastify.addHook('onResponse', (_request, reply, done) => {
-      shedding.end(reply);
+      shedding.end(reply, reply.elapsedTime);
       answered.push(reply.statusCode);
       done();
     });

@@ -73,11 +73,11 @@ export class RequestShedding {
   }
 
   /** The answer is sent, or nobody is there to read it. */
-  end(reply: FastifyReply): void {
+  end(reply: FastifyReply, elapsedMs: number): void {
     const { lane } = reply;
     if (lane === null) return;
     reply.lane = null;
-    lane.leave(reply.elapsedTime);
+    lane.leave(elapsedMs);
   }
 
   private send(request: FastifyRequest, reply: FastifyReply): void {

@@ -31,7 +31,8 @@ export class AccessGuard implements CanActivate {
    * `SESSION_STORE_UNAVAILABLE`
    */
   canActivate(context: ExecutionContext): true | Promise<true> {
-    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    // The first argument of a handler; `switchToHttp` finds it as well, and makes four objects a request.
+    const request = context.getArgByIndex<AuthenticatedRequest>(0);
     if (request.isAdmitted) return true;
     const rule = this.rules.get(context.getHandler()) ?? this.readRule(context);
     if (rule.access.kind === 'anonymous') return true;

@@ -13,6 +13,9 @@ import { readRouteLimits, type RouteLimits, type StageLimits } from './route-lim
 
 type IdentifiedRequest = FastifyRequest & { readonly principal?: { readonly userId: string } };
 
+/** The arguments of a handler. `switchToHttp` finds them as well, and makes four objects a request. */
+const [REQUEST, REPLY] = [0, 1];
+
 /** What a client is told at most to wait: more than that and the answer is "never" in effect. */
 const RETRY_AFTER_SECONDS_MAX = 86_400;
 
@@ -45,12 +48,11 @@ export class RequestLimits {
    * @throws Problem `RATE_LIMITED`, `RATE_LIMITER_UNAVAILABLE`
    */
   admitClient(context: ExecutionContext): true | Promise<true> {
-    const http = context.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
+    const request = context.getArgByIndex<FastifyRequest>(REQUEST);
     if (request.isAdmitted || !this.isEnabled) return true;
     const limits = this.limitsOf(context);
-    const reply = http.getResponse<FastifyReply>();
     if (limits.client === null) return true;
+    const reply = context.getArgByIndex<FastifyReply>(REPLY);
     const key = limits.apiKey === null ? null : this.apiKeys.find(request.headers['x-api-key']);
     const admitted =
       key === null || limits.apiKey === null
@@ -63,13 +65,12 @@ export class RequestLimits {
 
   /** The same for the user of a request that has one; ask it behind the access guard. */
   admitUser(context: ExecutionContext): true | Promise<true> {
-    const http = context.switchToHttp();
-    const request = http.getRequest<IdentifiedRequest>();
+    const request = context.getArgByIndex<IdentifiedRequest>(REQUEST);
     if (request.principal === undefined || request.isAdmitted || !this.isEnabled) return true;
     const { user } = this.limitsOf(context);
     return user === null
       ? true
-      : this.admit(user, request.principal.userId, http.getResponse<FastifyReply>());
+      : this.admit(user, request.principal.userId, context.getArgByIndex<FastifyReply>(REPLY));
   }
 
   private admit(limits: StageLimits, subject: string, reply: FastifyReply): true | Promise<true> {
@@ -104,6 +105,7 @@ export class RequestLimits {
 
 function conclude(decision: Decision, limits: StageLimits, reply: FastifyReply): true {
   writeRateLimitFields(reply, limits.fields, decision.states);
+  if (decision.outcome === 'admitted') return true;
   return refuse(
     decision,
     decision.states
