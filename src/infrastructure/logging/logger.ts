@@ -15,6 +15,8 @@ export abstract class Logger {
 
 /** Nothing is written through a blocked stdout: the destination buffers and flushes on its own. */
 const LOG_BUFFER_BYTES = 4096;
+/** A quiet process does not sit on its last lines for longer. */
+const FLUSH_AFTER_MS = 200;
 
 export interface ProcessLogger extends Logger {
   readonly pino: PinoLogger;
@@ -24,6 +26,16 @@ export interface ProcessLogger extends Logger {
 
 export function createLogger(level: LogLevel): ProcessLogger {
   const stream = destination({ fd: 1, sync: false, minLength: LOG_BUFFER_BYTES });
+  let timer: NodeJS.Timeout | null = null;
+  const flushed = {
+    write: (line: string): void => {
+      stream.write(line);
+      timer ??= setTimeout(() => {
+        timer = null;
+        stream.flush();
+      }, FLUSH_AFTER_MS).unref();
+    },
+  };
   const instance = pino(
     {
       level,
@@ -31,13 +43,8 @@ export function createLogger(level: LogLevel): ProcessLogger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    flushed,
   );
-  // A quiet process must not sit on its last lines.
-  const timer = setInterval(() => {
-    stream.flush();
-  }, 200);
-  timer.unref();
   return {
     pino: instance,
     error: (fields, message) => {
