@@ -80,6 +80,7 @@ describe('the audit log', () => {
         ip: '127.0.0.1',
         requestId: 'audited-request-1',
         traceId: 'ab'.repeat(16),
+        traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`,
         after: {
           status: 'pending_payment',
           number: expect.any(String) as string,
@@ -138,16 +139,71 @@ describe('the audit log', () => {
     expect((await client.refresh()).status).toBe(200);
     const latest = client.cookie;
     expect((await stolen.refresh()).status).toBe(401);
-    await entryOf({ action: 'auth.refresh-reused' });
+    // Whether the owner or a thief showed it, nobody knows; whose session it was is known.
+    const reuse = await entryOf({ action: 'auth.refresh-reused', resource: `user:${user.id}` });
+    expect([reuse.actor, reuse.details['cause']]).toEqual(['anonymous', 'reused']);
 
     expect((await client.logIn(email)).status).toBe(200);
     const session = client.cookie;
     expect((await client.logOut()).status).toBe(204);
-    await entryOf({ action: 'auth.logged-out' });
+    const loggedOut = await entryOf({ action: 'auth.logged-out', actor: `user:${user.id}` });
+    expect(loggedOut).toMatchObject({
+      resource: `user:${user.id}`,
+      details: { ip: '127.0.0.1', requestId: expect.any(String) as string },
+    });
     const text = JSON.stringify(
       (await shop.rows('SELECT actor, resource, details FROM audit_entries')).slice(),
     );
     for (const secret of [email, 'not the password', latest, session]) expect(text).not.toContain(secret);
+  });
+
+  it('of sessions says who ended one or all of them, the owner or an administrator', async () => {
+    const client = new SignInClient(application.url);
+    const email = newEmail();
+    const { user } = await client.register(email);
+    const logIn = async () => String((await client.logIn(email)).body['accessToken']);
+    const mine = '/api/v1/me/sessions';
+    let token = await logIn();
+    const { body } = await client.get(mine, { token });
+    const [{ id }] = body['items'] as [{ id: string }];
+    expect((await client.request('DELETE', `${mine}/${id}`, { token })).status).toBe(204);
+    expect((await entryOf({ action: 'auth.session-ended', resource: `session:${id}` })).actor).toBe(
+      `user:${user.id}`,
+    );
+    token = await logIn();
+    expect((await client.request('DELETE', mine, { token })).status).toBe(200);
+    const resource = `user:${user.id}`;
+    const all = await entryOf({ action: 'auth.sessions-ended', resource });
+    expect([all.actor, all.details['after']]).toEqual([
+      `user:${user.id}`,
+      { count: expect.any(Number) as number },
+    ]);
+    await logIn();
+    const path = `/api/v1/admin/users/${user.id}/sessions`;
+    expect((await api.request('DELETE', path, { token: admin.token })).status).toBe(200);
+    const forced = await entryOf({
+      action: 'auth.sessions-ended',
+      resource,
+      actor: `user:${admin.userId}`,
+    });
+    expect(forced.details['after']).toEqual({ count: 1 });
+  });
+
+  it('of circuit breakers says who forced one into which mode', async () => {
+    const path = '/api/v1/admin/circuit-breakers/payments-test';
+    const set = (mode: string) => api.put(path, { token: admin.token, body: { mode } });
+    expect((await set('metrics_only')).status).toBe(200);
+    expect((await set('automatic')).status).toBe(200);
+    await waitFor('both entries', async () => {
+      const found = await entries({ action: 'circuit-breaker.mode-set' });
+      return found.length === 2;
+    });
+    const found = await entries({ action: 'circuit-breaker.mode-set', actor: `user:${admin.userId}` });
+    expect(found.map(({ details }) => [details['before'], details['after']])).toEqual([
+      [{ mode: 'metrics_only' }, { mode: 'automatic' }],
+      [{ mode: 'automatic' }, { mode: 'metrics_only' }],
+    ]);
+    expect(found[0]?.resource).toBe('circuit-breaker:payments-test');
   });
 
   it('of the shop says who set stock and who made and changed products and categories', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppConfig } from '../../config/index.js';
@@ -42,7 +43,9 @@ export async function runVerify(
     const kept = await keeper.read();
     if (!kept.isComplete) print('warning: Redis does not answer; its checkpoints are not taken into account');
     const given = await readCheckpoints(options.checkpointFile, keeper);
-    const verified = await readCheckpoints(options.stateFile, keeper);
+    // A state that is not there yet is that of a first run; checkpoints that are not there are a mistake.
+    const isFirst = options.stateFile !== null && !existsSync(options.stateFile);
+    const verified = await readCheckpoints(isFirst ? null : options.stateFile, keeper);
     const checkpoints = [...kept.checkpoints, ...given.checkpoints];
     const forged = [...kept.forged, ...given.forged, ...verified.forged];
     for (const line of forged) print(`FORGED checkpoint: ${line}`);
@@ -89,7 +92,7 @@ async function readCheckpoints(
   file: string | null,
   keeper: AuditCheckpoints,
 ): Promise<{ checkpoints: AuditCheckpoint[]; forged: string[] }> {
-  const text = file === null ? '' : await readFile(file, 'utf8').catch(missingIsEmpty);
+  const text = file === null ? '' : await readFile(file, 'utf8');
   const checkpoints: AuditCheckpoint[] = [];
   const forged: string[] = [];
   for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
@@ -98,11 +101,6 @@ async function readCheckpoints(
     else checkpoints.push(checkpoint);
   }
   return { checkpoints, forged };
-}
-
-function missingIsEmpty(error: unknown): string {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-  throw error;
 }
 
 async function writeAtomically(file: string, lines: readonly string[]): Promise<void> {

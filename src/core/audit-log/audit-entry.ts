@@ -68,8 +68,10 @@ function detailsOf(event: AuditAction, auditClass: AuditClass): string {
 
 function requestOf(origin: AuditOrigin | null): string {
   if (origin === null) return '';
-  const traceId = origin.traceId === null ? '' : `, "traceId": ${quote(name(origin.traceId))}`;
-  return `${traceId}, "requestId": ${quote(name(origin.requestId))}`;
+  const { traceId, requestId, traceparent = null } = origin;
+  const trace = traceId === null ? '' : `, "traceId": ${quote(name(traceId))}`;
+  const parent = traceparent === null ? '' : `, "traceparent": ${quote(name(traceparent))}`;
+  return `${trace}, "requestId": ${quote(name(requestId))}${parent}`;
 }
 
 function shortened(value: unknown): string | undefined {

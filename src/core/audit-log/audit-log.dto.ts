@@ -74,7 +74,8 @@ export class AuditRecordDto {
   @ApiProperty({
     type: 'object',
     additionalProperties: true,
-    description: '`class`, and where known `before`, `after`, `cause`, `ip`, `requestId`, `traceId`',
+    description:
+      '`class`, and where known `before`, `after`, `cause`, `ip`, `requestId`, `traceId`, `traceparent`',
   })
   details!: Record<string, unknown>;
 }

@@ -13,6 +13,7 @@ export class AuditMetrics {
   readonly duplicates;
   readonly claimed;
   readonly deadLetters;
+  readonly deadEntries;
   readonly trimmed;
   readonly vanished;
   readonly lag;
@@ -56,6 +57,10 @@ export class AuditMetrics {
     this.deadLetters = metrics.counter({
       name: 'audit_dead_letters_total',
       help: 'Entries that could not be written and were put aside',
+    });
+    this.deadEntries = metrics.gauge({
+      name: 'audit_dead_letter_entries',
+      help: 'Entries that lie aside, in all partitions, as of the last health check',
     });
     this.trimmed = metrics.counter({
       name: 'audit_trimmed_total',

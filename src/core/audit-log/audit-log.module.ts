@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AuditCheckpoints } from './audit-checkpoints.js';
 import { AuditConsumer } from './audit-consumer.js';
+import { AuditHealth } from './audit-health.js';
 import { AuditLogController } from './audit-log.controller.js';
 import { AuditLog } from './audit-log.js';
 import { AuditMetrics } from './audit-log.metrics.js';
@@ -20,6 +21,7 @@ import { DistributedAuditLogService } from './distributed-audit-log.service.js';
     { provide: AuditLog, useClass: DistributedAuditLogService },
     AuditCheckpoints,
     AuditConsumer,
+    AuditHealth,
     AuditMetrics,
     AuditOutbox,
     AuditPartitions,

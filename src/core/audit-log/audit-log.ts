@@ -15,8 +15,10 @@ export type AuditActor = `user:${string}` | 'anonymous' | `system:${string}`;
 /** The request behind an event. */
 export interface AuditOrigin {
   readonly requestId: string;
-  /** Of a W3C `traceparent`; null without one. */
+  /** Of our trace, or of the caller's; null when there is neither. */
   readonly traceId: string | null;
+  /** W3C `traceparent` of the span that the event happened in, or of the caller's; null when there is neither. */
+  readonly traceparent?: string | null | undefined;
   readonly ip: string | null;
 }
 

@@ -1,15 +1,20 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { activeTracing, parseTraceparent, requestContextOf } from '../../infrastructure/tracing/index.js';
 import type { AuthenticatedRequest } from '../access-control/index.js';
 import { auditLine } from './audit-entry.js';
 import type { AuditAction, AuditActor, AuditOrigin } from './audit-log.js';
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
+/** To be called while the request is worked on: its span is that of the caller. */
 export function auditOriginOf(request: FastifyRequest): AuditOrigin {
-  const traceparent = request.headers['traceparent'];
-  const traceId = typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent)?.[1] ?? null) : null;
-  return { requestId: request.id, traceId, ip: request.ip };
+  const { requestId, traceId = null } = requestContextOf(request);
+  const traceparent = activeTracing()?.traceparent() ?? callerOf(request);
+  return { requestId, traceId, traceparent, ip: request.ip };
+}
+
+function callerOf(request: FastifyRequest): string | null {
+  const header = request.headers['traceparent'];
+  return typeof header === 'string' && parseTraceparent(header) !== null ? header : null;
 }
 
 /** Who stands behind a change, and the request it came with. */

@@ -44,7 +44,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
   private readonly bufferMax: number;
   private isDown = false;
   private isStopping = false;
-  private isSpoolBroken = false;
+  private hasSpoolFailed = false;
   private wakeUp: (() => void) | null = null;
   private readonly bell: Doorbell;
 
@@ -67,6 +67,11 @@ export class AuditProducer implements BeforeApplicationShutdown {
     return this.spool?.bytes ?? 0;
   }
 
+  /** The directory could not be opened, or did not take the last batch, for want of room or rights. */
+  get isSpoolBroken(): boolean {
+    return this.hasSpoolFailed;
+  }
+
   /** Opens the spool and begins to hand on what an earlier process left there. */
   async start(): Promise<void> {
     const { AUDIT_SPOOL_DIR: directory, AUDIT_SPOOL_MAX_BYTES: bytesMax } = this.config.env;
@@ -74,6 +79,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
     try {
       this.spool = await AuditSpool.open(directory, bytesMax, this.clock.nowMs());
     } catch (error) {
+      this.hasSpoolFailed = true;
       this.logger.error({ err: error }, 'the spool of the audit log cannot be used; events wait in memory');
       return;
     }
@@ -188,9 +194,9 @@ export class AuditProducer implements BeforeApplicationShutdown {
   }
 
   private reportSpool(reason: string | null): void {
-    if (reason !== null && !this.isSpoolBroken)
+    if (reason !== null && !this.hasSpoolFailed)
       this.logger.error({ reason }, 'the spool of the audit log takes nothing; events wait in memory');
-    this.isSpoolBroken = reason !== null;
+    this.hasSpoolFailed = reason !== null;
   }
 
   private async replay(): Promise<void> {

@@ -8,6 +8,7 @@ import {
   RequireFreshSession,
   RequirePermission,
 } from '../access-control/index.js';
+import { Audited, type AuditedBy, AuditLog } from '../audit-log/index.js';
 import { CircuitBreakerDto, CircuitBreakersDto, SetCircuitModeDto } from './circuit-breakers.dto.js';
 import { DistributedCircuitBreakerService } from './distributed-circuit-breaker.service.js';
 
@@ -17,6 +18,7 @@ import { DistributedCircuitBreakerService } from './distributed-circuit-breaker.
 export class CircuitBreakersController {
   constructor(
     private readonly breakers: DistributedCircuitBreakerService,
+    private readonly audit: AuditLog,
     private readonly logger: Logger,
   ) {}
 
@@ -35,9 +37,11 @@ export class CircuitBreakersController {
   @ApiOkResponse({ type: CircuitBreakerDto })
   async setMode(
     @CurrentPrincipal() principal: Principal,
+    @Audited() by: AuditedBy,
     @Param('name') name: string,
     @Body() { mode }: SetCircuitModeDto,
   ): Promise<CircuitBreakerDto> {
+    const before = this.breakers.find(name)?.report().mode;
     const change = await this.breakers.setMode(name, mode);
     const breaker = this.breakers.find(name);
     if (change === 'unknown' || breaker === null) throw new Problem('CIRCUIT_BREAKER_NOT_FOUND');
@@ -47,6 +51,14 @@ export class CircuitBreakersController {
       { breaker: name, mode, userId: principal.userId },
       'the mode of a circuit breaker was set',
     );
+    await this.audit.record({
+      class: 'security',
+      ...by,
+      action: 'circuit-breaker.mode-set',
+      resource: `circuit-breaker:${name}`,
+      before: { mode: before },
+      after: { mode },
+    });
     return breaker.report();
   }
 }

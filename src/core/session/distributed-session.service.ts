@@ -19,6 +19,7 @@ import {
   type IssuedToken,
   type Opening,
   type Rotation,
+  type RotationRefusal,
   type SessionListing,
   SessionStore,
 } from './session-store.js';
@@ -90,7 +91,7 @@ export class DistributedSessionService extends SessionStore {
   override async rotate(text: string): Promise<Rotation> {
     const presented = parseRefreshToken(text);
     const home = presented && this.regions.homeOf(presented.mark);
-    if (presented === null || home === null) return this.refuse('unknown');
+    if (presented === null || home === null) return this.refuse('unknown', null);
     const successor = createSuccessor(presented);
     const { idleMs, expiredMemoryMs, toldMs, censusGrainMs } = this.terms;
     const exchange = ({ client }: SessionRegion) =>
@@ -107,20 +108,20 @@ export class DistributedSessionService extends SessionStore {
     // Had the first attempt been executed and only its reply come late, giving up here would turn the
     // client's own retry into a reuse. Nobody else knows the successor, so asking again is safe.
     const reply = await this.ask('rotate', home, (region) => exchange(region).catch(() => exchange(region)));
-    if (reply.kind === 'refused') return this.refuse(reply.reason);
+    if (reply.kind === 'refused') return this.refuse(reply.reason, reply.subject);
     this.count('rotate', 'done');
     return { kind: 'rotated', issued: toIssued(successor, reply.subject, reply) };
   }
 
-  override async revoke(text: string): Promise<boolean> {
+  override async revoke(text: string): Promise<string | null> {
     const token = parseRefreshToken(text);
     const home = token && this.regions.homeOf(token.mark);
-    return token !== null && home !== null && (await this.end(home, token.tag, token.sessionId));
+    return token === null || home === null ? null : this.end(home, token.tag, token.sessionId);
   }
 
   override async revokeSession(subject: string, sessionId: string): Promise<boolean> {
     const home = this.homeOf(sessionId);
-    return home !== null && (await this.end(home, encodeTag(this.tagOf(subject)), sessionId));
+    return home !== null && (await this.end(home, encodeTag(this.tagOf(subject)), sessionId)) !== null;
   }
 
   override async revokeAll(subject: string): Promise<number> {
@@ -179,13 +180,16 @@ export class DistributedSessionService extends SessionStore {
     return createHmac('sha256', this.tagKey).update(subject).digest();
   }
 
-  private async end(home: SessionRegion, tag: string, sessionId: string): Promise<boolean> {
-    const { count, endedAtMs } = await this.ask('revoke', home, () => this.runEnd(home, tag, sessionId, ''));
+  /** Whose session it was; null when there was none. */
+  private async end(home: SessionRegion, tag: string, sessionId: string): Promise<string | null> {
+    const { count, endedAtMs, subject } = await this.ask('revoke', home, () =>
+      this.runEnd(home, tag, sessionId, ''),
+    );
     this.count('revoke', count > 0 ? 'done' : 'unknown');
-    if (count === 0) return false;
+    if (count === 0) return null;
     this.metrics.events.revoked.inc();
     this.ended.endSession(sessionId, endedAtMs);
-    return true;
+    return subject;
   }
 
   /** How many sessions of the subject were there. */
@@ -209,10 +213,10 @@ export class DistributedSessionService extends SessionStore {
     ]);
   }
 
-  private refuse(reason: Extract<Rotation, { kind: 'refused' }>['reason']): Rotation {
+  private refuse(reason: RotationRefusal, subject: string | null): Rotation {
     this.count('rotate', reason);
     if (reason !== 'unknown') this.metrics.events[reason].inc();
-    return { kind: 'refused', reason };
+    return { kind: 'refused', reason, subject };
   }
 
   private count(operation: SessionOperation, result: string): void {

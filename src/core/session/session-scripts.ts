@@ -17,13 +17,15 @@ export type RotationReply =
       readonly lifeMs: number;
       readonly openedAtMs: number;
     }
-  | { readonly kind: 'refused'; readonly reason: RotationRefusal };
+  | { readonly kind: 'refused'; readonly reason: RotationRefusal; readonly subject: string | null };
 
 export type TouchReply = 'touched' | 'skipped' | 'gone';
 
 export interface EndReply {
   readonly count: number;
   readonly endedAtMs: number;
+  /** Of the one session that was ended; null where there was none, or all were ended. */
+  readonly subject: string | null;
 }
 
 const file = (name: string): URL => new URL(`./scripts/${name}.lua`, import.meta.url);
@@ -60,9 +62,10 @@ function parseRotation(reply: unknown): RotationReply {
         openedAtMs: Number(openedAtMs),
       };
     case 'unknown':
+      return { kind: 'refused', reason: code, subject: null };
     case 'reused':
     case 'expired':
-      return { kind: 'refused', reason: code };
+      return { kind: 'refused', reason: code, subject: String(subject) };
     default:
       throw new Error(`book-rotate.lua answered ${code}`);
   }
@@ -74,8 +77,8 @@ function parseTouch(reply: unknown): TouchReply {
 }
 
 function parseEnd(reply: unknown): EndReply {
-  const [count, endedAtMs] = reply as [number, number];
-  return { count, endedAtMs };
+  const [count, endedAtMs, subject = null] = reply as [number, number, string?];
+  return { count, endedAtMs, subject };
 }
 
 function parseList(reply: unknown): SessionView[] {

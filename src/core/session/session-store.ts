@@ -26,7 +26,12 @@ export type RotationRefusal = 'unknown' | 'reused' | 'expired';
 
 export type Rotation =
   | { readonly kind: 'rotated'; readonly issued: IssuedToken }
-  | { readonly kind: 'refused'; readonly reason: RotationRefusal };
+  | {
+      readonly kind: 'refused';
+      readonly reason: RotationRefusal;
+      /** Whose session it was that ends with the refusal; null when the token is `unknown`. */
+      readonly subject: string | null;
+    };
 
 /** What a person is shown of one of their sessions; times are the store's, milliseconds since the epoch. */
 export interface SessionView extends SessionDevice {
@@ -84,10 +89,10 @@ export abstract class SessionStore {
   abstract rotate(token: string): Promise<Rotation>;
 
   /**
-   * Ends the session of the token, whether the token is its latest or a former one.
-   * False when there was none (any more). @throws SessionStoreUnavailable, SessionRegionUnavailable
+   * Ends the session of the token, whether the token is its latest or a former one, and tells whose it was.
+   * Null when there was none (any more). @throws SessionStoreUnavailable, SessionRegionUnavailable
    */
-  abstract revoke(token: string): Promise<boolean>;
+  abstract revoke(token: string): Promise<string | null>;
 
   /**
    * Ends one session of the subject; false when it has no such session.

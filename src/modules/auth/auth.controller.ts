@@ -113,7 +113,7 @@ export class AuthController {
       if (signedIn !== null) return new SignedInResponse(signedIn);
     }
     clearRefreshCookie(reply);
-    if (refresh.kind === 'refused') await this.audit.refreshRefused(request, refresh.reason);
+    if (refresh.kind === 'refused') await this.audit.refreshRefused(request, refresh);
     throw new Problem('REFRESH_TOKEN_INVALID');
   }
 
@@ -134,7 +134,8 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    if (await this.auth.logOut(readRefreshCookie(request))) await this.audit.loggedOut(request);
+    const userId = await this.auth.logOut(readRefreshCookie(request));
+    if (userId !== null) await this.audit.loggedOut(request, userId);
     clearRefreshCookie(reply);
   }
 

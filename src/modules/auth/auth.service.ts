@@ -3,7 +3,7 @@ import { newId } from '../../common/ids.js';
 import type { AuditOrigin } from '../../core/audit-log/index.js';
 import {
   type IssuedToken,
-  type RotationRefusal,
+  type Rotation,
   type SessionDevice,
   SessionStore,
 } from '../../core/session/index.js';
@@ -30,7 +30,7 @@ export type Refresh =
       readonly refreshToken: IssuedToken;
       readonly signIn: () => Promise<SignedIn | null>;
     }
-  | { readonly kind: 'refused'; readonly reason: RotationRefusal };
+  | Extract<Rotation, { kind: 'refused' }>;
 
 /**
  * Registration, log-in, refresh and log-out. Refusals are values; it throws AUTH_BUSY,
@@ -122,8 +122,8 @@ export class AuthService {
     };
   }
 
-  /** Ends the session of the token; false when there was none (any more). */
-  async logOut(token: string): Promise<boolean> {
+  /** Ends the session of the token and tells whose it was; null when there was none (any more). */
+  async logOut(token: string): Promise<string | null> {
     return this.sessions.revoke(token);
   }
 

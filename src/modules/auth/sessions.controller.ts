@@ -14,7 +14,9 @@ import {
   type Principal,
   RequireFreshSession,
 } from '../../core/access-control/index.js';
+import { Audited, type AuditedBy } from '../../core/audit-log/index.js';
 import { SessionStore } from '../../core/session/index.js';
+import { AuthAudit } from './auth-audit.js';
 import { SessionListResponse, SessionsEndedResponse } from './sessions.dto.js';
 
 /** The devices on which an account is signed in, for its owner. */
@@ -24,7 +26,10 @@ import { SessionListResponse, SessionsEndedResponse } from './sessions.dto.js';
 @ApiResponse({ status: 503, description: 'SESSION_STORE_UNAVAILABLE, SESSION_REGION_UNAVAILABLE' })
 @Controller('me/sessions')
 export class SessionsController {
-  constructor(private readonly sessions: SessionStore) {}
+  constructor(
+    private readonly sessions: SessionStore,
+    private readonly audit: AuthAudit,
+  ) {}
 
   @Get()
   @Header('Cache-Control', 'no-store')
@@ -41,8 +46,13 @@ export class SessionsController {
     description: 'Every process refuses their access tokens within moments. Log in again.',
   })
   @ApiOkResponse({ type: SessionsEndedResponse })
-  async endAll(@CurrentPrincipal() { userId }: Principal): Promise<SessionsEndedResponse> {
-    return new SessionsEndedResponse(await this.sessions.revokeAll(userId));
+  async endAll(
+    @CurrentPrincipal() { userId }: Principal,
+    @Audited() by: AuditedBy,
+  ): Promise<SessionsEndedResponse> {
+    const count = await this.sessions.revokeAll(userId);
+    await this.audit.sessionsEnded(by, userId, count);
+    return new SessionsEndedResponse(count);
   }
 
   @Delete(':id')
@@ -51,7 +61,12 @@ export class SessionsController {
   @ApiOperation({ summary: 'End one session of the account' })
   @ApiNoContentResponse({ description: 'Its tokens are refused by every process within moments.' })
   @ApiResponse({ status: 404, description: 'SESSION_NOT_FOUND' })
-  async end(@CurrentPrincipal() { userId }: Principal, @Param('id') id: string): Promise<void> {
+  async end(
+    @CurrentPrincipal() { userId }: Principal,
+    @Audited() by: AuditedBy,
+    @Param('id') id: string,
+  ): Promise<void> {
     if (!(await this.sessions.revokeSession(userId, id))) throw new Problem('SESSION_NOT_FOUND');
+    await this.audit.sessionEnded(by, id);
   }
 }

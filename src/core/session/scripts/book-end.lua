@@ -9,8 +9,8 @@
 -- ARGV[4]  channel on which early ends are told
 -- ARGV[5]  grain of the census, milliseconds
 --
--- Returns {number of sessions that were there, millisecond of the end}. For all, everything of the subject
--- that was opened up to that millisecond, the epoch, is ended, whether the book knew it or not.
+-- Returns {number of sessions that were there, millisecond of the end, for one that was there its subject}.
+-- For all, everything of the subject that was opened up to that millisecond, the epoch, is ended, whether the book knew it or not.
 -- O(n) for n sessions of the subject, which are bounded, and O(log e) for e early ends.
 -- Cluster: KEYS share their hash tag, one slot.
 local book, ends, census = KEYS[1], KEYS[2], KEYS[3]
@@ -41,11 +41,12 @@ if session_id ~= '' then
   if redis.call('HDEL', book, session_id) == 0 then
     return { 0, end_ms }
   end
+  local holder = redis.call('HGET', book, 'subject')
   tell('s ' .. session_id)
   if redis.call('HLEN', book) - redis.call('HEXISTS', book, 'epoch') == 1 then
     leave()
   end
-  return { 1, end_ms }
+  return { 1, end_ms, holder }
 end
 
 local ended, epoch = 0, now_ms

@@ -14,7 +14,7 @@
 -- ARGV[8]  grain of the census, milliseconds
 --
 -- Returns {'rotated', subject, milliseconds until the successor expires, millisecond of the opening},
--- {'unknown'}, {'reused'} or {'expired'}; after the last two the session is gone.
+-- {'unknown'}, {'reused', subject} or {'expired', subject}; after the last two the session is gone.
 -- O(1), O(log e) for e early ends when it tells of one. Cluster: KEYS share their hash tag, one slot.
 local book, ends, census = KEYS[1], KEYS[2], KEYS[3]
 local session_id, presented, successor = ARGV[1], ARGV[2], ARGV[3]
@@ -58,7 +58,7 @@ if refusal then
     count(-1)
     redis.call('HDEL', book, 'subject')
   end
-  return { refusal }
+  return { refusal, subject }
 end
 
 until_ms = math.min(now_ms + idle_ms, ends_ms)
