@@ -75,6 +75,7 @@ describe('the health of a process', () => {
     expect(body.details).toEqual({
       database: { status: 'up' },
       redis: { status: 'up' },
+      storage: { status: 'up' },
       process: { status: 'up' },
     });
     for (const url of [services.databaseUrl, sessions.url, services.redis.url])

@@ -54,7 +54,7 @@ export type AuditReceipt = 'memory' | 'redis' | 'disk' | 'dropped' | 'off';
  * `record` never rejects and never fails its caller: an event that nothing could take is `dropped`,
  * counted and logged. It takes microseconds for `access` and one round trip, shared with whatever else is
  * recorded at the time, for `security`. An event that was acknowledged is in the table exactly once in the
- * end, whatever dies meanwhile, except what a lost disk takes with it: the last second of a Redis with
+ * end, whatever dies meanwhile, except what is lost with its keeper: the last two seconds of a Redis with
  * `appendfsync everysec`, and the spool of a machine that never comes back.
  *
  * While Redis is away, hangs, or its streams are full, events go to the spool (AUDIT_SPOOL_DIR), each
