@@ -94,7 +94,7 @@ export default {
       },
       {
         id: 'L3',
-        what: 'p99 of the orders that are admitted at three times the capacity, ms',
+        what: 'p99 of orders placed one after the other at three times the capacity, refusals included, ms',
         ours: () => orderLatency(on),
         peer: { name: 'shedding off', measure: () => orderLatency(off) },
         target: { is: 'value', at: 'most', bound: PATIENCE_MS },

@@ -88,6 +88,11 @@ async function open() {
     return (1000 * (performance.now() - startMs)) / QUERIES;
   };
   const where = { slug: 'nothing' };
+  const readOurs = () => database.read(null, (client) => client.category.findFirst({ where }));
+  const readPlain = () => /** @type {any} */ (replicas[0]).category.findFirst({ where });
+  // The compiler's part, which whoever is measured first would pay for both.
+  await microsecondsPer(readPlain);
+  await microsecondsPer(readOurs);
 
   return [
     {
@@ -118,12 +123,8 @@ async function open() {
     {
       id: 'P3',
       what: 'time of one read, µs',
-      ours: () =>
-        microsecondsPer(() => database.read(null, (client) => client.category.findFirst({ where }))),
-      peer: {
-        name: 'Prisma on one replica',
-        measure: () => microsecondsPer(() => /** @type {any} */ (replicas[0]).category.findFirst({ where })),
-      },
+      ours: () => microsecondsPer(readOurs),
+      peer: { name: 'Prisma on one replica', measure: () => microsecondsPer(readPlain) },
       target: { is: 'ratio', at: 'most', bound: 1.1 },
     },
     {

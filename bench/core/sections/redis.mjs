@@ -1,7 +1,7 @@
 // The Redis module beside plain ioredis (section 8 of the goals): what its deadlines, counters and
 // scripts cost, and what a call of a server that hangs costs its caller.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,6 +10,7 @@ import { loadConfig } from '../../../dist/config/index.js';
 import { createLogger } from '../../../dist/infrastructure/logging/index.js';
 import { Metrics } from '../../../dist/infrastructure/metrics/index.js';
 import { RedisScript, RedisService } from '../../../dist/infrastructure/redis/index.js';
+import { startGuard } from '../../../scripts/services/guard.mjs';
 import { startRedis } from '../../../scripts/services/redis.mjs';
 
 const OPERATIONS = 20_000;
@@ -33,13 +34,12 @@ const opened = [];
 export default {
   open: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'caudal-bench-redis-'));
-    opened.push({
-      stop: () => {
-        rmSync(directory, { recursive: true, force: true });
-      },
-    });
-    const server = await startRedis({ dir: join(directory, 'redis') });
-    const hanging = await startRedis({ dir: join(directory, 'hanging') });
+    const runDir = join(directory, 'run');
+    // Whatever happens to this process, the guard stops the servers and removes the rest.
+    const guard = startGuard({ runDir, remove: [directory] });
+    opened.push({ stop: () => guard.release() });
+    const server = await startRedis({ dir: join(directory, 'redis'), runDir });
+    const hanging = await startRedis({ dir: join(directory, 'hanging'), runDir, name: 'redis-hanging' });
     opened.push(server, hanging);
     const file = join(directory, 'counter-count.lua');
     writeFileSync(file, SCRIPT);

@@ -2,7 +2,7 @@
 // soon a thread that hangs is replaced, and that a fleet scans as often as one process.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -18,6 +18,7 @@ import { RestartBudget } from '../../../dist/core/session-monitor/restart-budget
 import { scanSessions } from '../../../dist/core/session-monitor/session-scan.js';
 import { SupervisedWorker } from '../../../dist/core/session-monitor/supervised-worker.js';
 import { redisKeys } from '../../../dist/infrastructure/redis/index.js';
+import { startGuard } from '../../../scripts/services/guard.mjs';
 import { startRedis } from '../../../scripts/services/redis.mjs';
 
 const KEYS = 1_000_000;
@@ -52,11 +53,13 @@ const closing = [];
 export default {
   async open() {
     const directory = mkdtempSync(join(tmpdir(), 'caudal-bench-monitor-'));
-    closing.push(() => {
-      rmSync(directory, { recursive: true, force: true });
-    });
+    const runDir = join(directory, 'run');
+    // Whatever happens to this process, the guard stops the server and removes the rest.
+    const guard = startGuard({ runDir, remove: [directory] });
+    closing.push(() => guard.release());
     const server = await startRedis({
       dir: join(directory, 'redis'),
+      runDir,
       settings: { 'enable-debug-command': 'yes' },
     });
     closing.push(() => server.stop());
