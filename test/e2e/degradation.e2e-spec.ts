@@ -1,487 +1,401 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { newId } from '../../src/common/ids.js';
-import { AdmissionLedger } from '../../src/core/admission/index.js';
-import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { type ApiAnswer, ApiClient, type ApiRequest } from '../support/api-client.js';
-import { type AppUnderTest, startApp } from '../support/app-harness.js';
+import { type ApiAnswer } from '../support/api-client.js';
+import { testEnvironment } from '../support/app-harness.js';
+import type { AppProcess } from '../support/app-process.js';
+import { Fleet } from '../support/fleet.js';
+import { anyAddress, ImpatientClient } from '../support/impatient-client.js';
 import { type Redis, startTestServices, type TestServices } from '../support/services/index.js';
-import { query } from '../support/services/test-database.js';
-import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
-import {
-  expectProblem,
-  newEmail,
-  PASSWORD,
-  SignInClient,
-  waitForSessionStore,
-} from '../support/sign-in-client.js';
+import { type Buyer, Shop } from '../support/shop.builder.js';
+import { expectProblem, newEmail, PASSWORD } from '../support/sign-in-client.js';
 import { waitFor } from '../support/wait-for.js';
 
-const ORDERS = '/api/v1/orders';
+const PROCESSES = 3;
+/** Per client and minute: small enough to be shared out by hand. */
+const LIMIT = 30;
+/** Open requests of a process from which on it is overloaded. */
+const OPEN_MAX = 20;
+const MINIMUM_CALLS = 4;
 const RECOVERY_DEADLINE_MS = 20_000;
-/** The sum of the deadlines on any path, and something for a machine that does other things as well. */
-const ANSWER_DEADLINE_MS = 4000;
-const DEADLINES = {
-  REDIS_COMMAND_TIMEOUT_MS: '200',
-  DATABASE_ACQUIRE_TIMEOUT_MS: '1000',
-  DATABASE_STATEMENT_TIMEOUT_MS: '1000',
+
+const dies = async (redis: Redis): Promise<void> => {
+  redis.kill();
+  await redis.waitForExit();
 };
+const losses: [string, (redis: Redis) => Promise<void>, (redis: Redis) => Promise<void>][] = [
+  ['is dead', dies, (redis) => redis.restart()],
+  [
+    'hangs',
+    (redis) => {
+      redis.kill('SIGSTOP');
+      return Promise.resolve();
+    },
+    (redis) => {
+      redis.kill('SIGCONT');
+      return Promise.resolve();
+    },
+  ],
+];
 
-const orderBody = (variantId: string) => ({
-  lines: [{ variantId, quantity: 1 }],
-  shippingAddress: ADDRESS,
-});
-
-/** A client that measures: no request may hang longer than the deadlines allow. */
-class ImpatientClient extends ApiClient {
-  override async request(method: string, path: string, request?: ApiRequest): Promise<ApiAnswer> {
-    const startMs = performance.now();
-    const answer = await super.request(method, path, request);
-    const tookMs = performance.now() - startMs;
-    if (tookMs > ANSWER_DEADLINE_MS)
-      throw new Error(`${method} ${path} took ${String(Math.round(tookMs))} ms`);
-    return answer;
-  }
-
-  order(buyer: Buyer, variantId: string, key: string = newId()): Promise<ApiAnswer> {
-    return this.post(ORDERS, {
-      token: buyer.token,
-      key,
-      body: orderBody(variantId),
-    });
-  }
+function expectRefusal(answer: ApiAnswer, code: string): void {
+  expectProblem(answer, 503, code);
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
 }
 
-/** Each cell of the degradation table: what still works, what is answered, and that it comes back by itself. */
-describe('with a dependency lost', () => {
+/**
+ * The degradation table on a fleet of real processes: what still works, what is answered, and that it
+ * comes back by itself. What PostgreSQL has to do with it is in degradation-database.e2e-spec.ts.
+ */
+describe('a fleet that has lost', () => {
   let services: TestServices;
-  let application: AppUnderTest;
-  let api: ImpatientClient;
+  let sessions: Redis;
+  let limits: Redis;
+  let fleet: Fleet;
   let shop: Shop;
   let buyer: Buyer;
+  let spool: string;
 
-  async function begin(options: {
-    dedicatedPostgres?: boolean;
-    env?: (services: TestServices) => Promise<Record<string, string>>;
-  }): Promise<void> {
-    services = await startTestServices({ dedicatedPostgres: options.dedicatedPostgres ?? false });
-    application = await startApp({ services, env: { ...DEADLINES, ...(await options.env?.(services)) } });
-    api = new ImpatientClient(application.url);
+  const api = (turn: number) => new ImpatientClient(fleet.at(turn).url);
+  const everywhere = () => fleet.processes.map((_, turn) => api(turn));
+
+  beforeAll(async () => {
+    services = await startTestServices();
+    [sessions, limits] = [await services.startAnotherRedis(), await services.startAnotherRedis()];
+    spool = mkdtempSync(join(tmpdir(), 'caudal-spool-'));
+    fleet = await Fleet.start(
+      PROCESSES,
+      testEnvironment(services, {
+        REDIS_SESSION_URL: sessions.url,
+        REDIS_RATE_LIMIT_URL: limits.url,
+        REDIS_COMMAND_TIMEOUT_MS: '300',
+        DATABASE_ACQUIRE_TIMEOUT_MS: '1000',
+        DATABASE_STATEMENT_TIMEOUT_MS: '1000',
+        TRUST_PROXY_HOPS: '1',
+        RATE_LIMIT_ENABLED: 'true',
+        RATE_LIMIT_PER_MINUTE: String(LIMIT),
+        LOAD_SHEDDING_LIMIT_MIN: String(OPEN_MAX),
+        LOAD_SHEDDING_LIMIT_MAX: String(OPEN_MAX),
+        LOAD_SHEDDING_ORDINARY_SHARE_PERCENT: '0',
+        CIRCUIT_BREAKER_MINIMUM_CALLS: String(MINIMUM_CALLS),
+        CIRCUIT_BREAKER_OPEN_MS: '500',
+        CIRCUIT_BREAKER_OPEN_MAX_MS: '500',
+        CIRCUIT_BREAKER_PROBES: '1',
+        CIRCUIT_BREAKER_QUORUM: '1',
+        PAYMENT_RECONCILE_AFTER_MS: '3600000',
+        AUDIT_SPOOL_DIR: spool,
+        AUDIT_TAKEOVER_MS: '1000',
+      }),
+    );
     shop = new Shop(services.databaseUrl);
+  });
+
+  beforeEach(async () => {
     buyer = await shop.createBuyer();
-    await waitForHealth();
-  }
+    await services.waitForReplica();
+    await fleet.waitForHealth();
+    await fleet.waitForMetric('rate_limiter_fallback_active', (value) => value === 0);
+  });
 
-  async function end(): Promise<void> {
+  afterAll(async () => {
+    await fleet.stop();
     await shop.close();
-    await application.close();
     await services.close();
-  }
+    rmSync(spool, { recursive: true });
+  });
 
-  /** The report is up to a second old, and a dependency counts as lost after two failures in a row. */
-  const waitForHealth = (status: 'ok' | 'degraded' | 'error' = 'ok') =>
-    waitFor(
-      `the health report to say ${status}`,
+  const unpublished = async (): Promise<number> => {
+    const [row] = await shop.rows<{ count: string }>(
+      'SELECT count(*) FROM outbox_events WHERE published_at IS NULL',
+    );
+    return Number(row?.count);
+  };
+  const refusalsOf = async (requestIds: readonly string[]): Promise<number> => {
+    const [row] = await shop.rows<{ count: string }>(
+      `SELECT count(*) FROM audit_entries
+       WHERE action = 'auth.login-refused' AND details ->> 'requestId' = ANY ($1::text[])`,
+      [requestIds],
+    );
+    return Number(row?.count);
+  };
+
+  const place = async (turn: number, variantId: string) => {
+    const { status, body } = await api(turn).order(buyer, variantId);
+    expect(status).toBe(201);
+    return String(body['id']);
+  };
+  const failAt = async (turn: number, variantId: string): Promise<void> => {
+    const answer = await api(turn).pay(buyer, await place(turn, variantId), 'tok_outage');
+    expectRefusal(answer, 'PAYMENT_PROVIDER_UNAVAILABLE');
+  };
+  /** Closes the circuit of every process, whatever it was. */
+  const payEverywhere = async (variantId: string) => {
+    for (const [turn] of fleet.processes.entries()) {
+      const orderId = await place(turn, variantId);
+      await waitFor(
+        'payments to be taken again',
+        async () => (await api(turn).pay(buyer, orderId)).status === 201,
+        RECOVERY_DEADLINE_MS,
+      );
+    }
+  };
+
+  it.each(losses)('the main Redis, which %s', async (_what, lose, restore) => {
+    const [variantId, lastUnit] = [await shop.createVariant(20), await shop.createVariant(1)];
+    const rival = await shop.createBuyer();
+    await services.waitForReplica();
+    const before = await api(0).order(buyer, variantId, 'before');
+    const last = await api(1).order(buyer, lastUnit, 'last');
+    expect([before.status, last.status]).toEqual([201, 201]);
+    expect((await api(2).order(rival, lastUnit)).status).toBe(409);
+
+    await lose(services.redis);
+    const during: ApiAnswer[] = [];
+    const requestIds: string[] = [];
+    for (const [turn, client] of everywhere().entries()) {
+      expect((await client.get('/api/v1/products?limit=7')).status).toBe(200);
+      const placed = await client.order(buyer, variantId, `during-${String(turn)}`);
+      expect(placed.status).toBe(201);
+      during.push(placed);
+      // Keys of another process, before and during the outage: PostgreSQL keeps the word of the fleet.
+      expect((await client.order(buyer, variantId, 'before')).text).toBe(before.text);
+      expect((await client.order(buyer, variantId, 'during-0')).text).toBe(during[0]?.text);
+      expect((await client.order(buyer, lastUnit, 'last')).text).toBe(last.text);
+      expectProblem(await client.order(rival, lastUnit), 409, 'ORDER_OUT_OF_STOCK');
+      const payment = await api(turn + 1).pay(buyer, String(placed.body['id']));
+      expect([payment.status, payment.body['orderStatus']]).toEqual([201, 'paid']);
+      const line = { token: buyer.token, body: { variantId, quantity: 1 } };
+      expect((await client.post('/api/v1/cart/lines', line)).status).toBe(201);
+      requestIds.push(newId());
+      const guess = await client.post('/api/v1/auth/login', {
+        headers: { 'x-request-id': requestIds.at(-1) ?? '' },
+        body: { email: newEmail(), password: PASSWORD },
+      });
+      expectProblem(guess, 401, 'CREDENTIALS_INVALID');
+    }
+    expect(await fleet.statusesOf('/health/ready')).toEqual([200, 200, 200]);
+    await fleet.waitForHealth('degraded');
+    // Queues pause, and the audit log is on the disk.
+    expect(await unpublished()).toBeGreaterThan(0);
+    expect(await fleet.sum('audit_spool_bytes')).toBeGreaterThan(0);
+
+    await restore(services.redis);
+    await fleet.waitForHealth();
+    await waitFor('the queue to run', async () => (await unpublished()) === 0, RECOVERY_DEADLINE_MS);
+    await fleet.waitForMetric('audit_spool_bytes', (bytes) => bytes === 0);
+    await waitFor(
+      'every refusal in the audit log',
+      async () => (await refusalsOf(requestIds)) === PROCESSES,
+      RECOVERY_DEADLINE_MS,
+    );
+    for (const client of everywhere()) {
+      expectProblem(await client.order(rival, lastUnit), 409, 'ORDER_OUT_OF_STOCK');
+      expect((await client.order(buyer, variantId, 'before')).text).toBe(before.text);
+      expect((await client.order(buyer, variantId, 'during-0')).text).toBe(during[0]?.text);
+    }
+    const hints = 'orders_placed_total{outcome="sold-out-hint"}';
+    const hinted = await fleet.sum(hints);
+    await waitFor(
+      'quick refusals to be trusted again',
       async () => {
-        const answer = await fetch(`${application.url}/health`);
-        const body = (await answer.json()) as { status: string };
-        expect(answer.status).toBe(body.status === 'error' ? 503 : 200);
-        return body.status === status;
+        expect((await api(0).order(rival, lastUnit)).status).toBe(409);
+        return (await fleet.sum(hints)) > hinted;
       },
       RECOVERY_DEADLINE_MS,
     );
-
-  async function readsOf(node: 'replica' | 'primary'): Promise<number> {
-    const text = await application.app.get(Metrics).registry.metrics();
-    return Number(new RegExp(`^database_reads_total{node="${node}"} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
-  }
-
-  const losses: [string, (redis: Redis) => Promise<void>, (redis: Redis) => Promise<void>][] = [
-    [
-      'is dead',
-      async (redis) => {
-        redis.kill();
-        await redis.waitForExit();
-      },
-      (redis) => redis.restart(),
-    ],
-    [
-      'hangs',
-      (redis) => {
-        redis.kill('SIGSTOP');
-        return Promise.resolve();
-      },
-      (redis) => {
-        redis.kill('SIGCONT');
-        return Promise.resolve();
-      },
-    ],
-  ];
-
-  describe.each(losses)('when the main Redis %s', (_what, lose, restore) => {
-    beforeAll(() => begin({}));
-    afterAll(end);
-
-    it('the shop sells on, refuses what is sold out, keeps its word to retries, and recovers', async () => {
-      const [variantId, lastUnit] = [await shop.createVariant(10), await shop.createVariant(1)];
-      const rival = await shop.createBuyer();
-      await services.waitForReplica();
-      const before = await api.order(buyer, variantId, 'before');
-      const last = await api.order(buyer, lastUnit, 'last');
-      expect([before.status, last.status]).toEqual([201, 201]);
-      expect((await api.order(rival, lastUnit)).status).toBe(409);
-
-      await lose(services.redis);
-      expect((await api.get('/api/v1/products?limit=7')).status).toBe(200);
-      const during = await api.order(buyer, variantId, 'during');
-      expect(during.status).toBe(201);
-      expect((await api.order(buyer, variantId, 'before')).text).toBe(before.text);
-      expectProblem(await api.order(rival, lastUnit), 409, 'ORDER_OUT_OF_STOCK');
-      expect((await api.order(buyer, lastUnit, 'last')).text).toBe(last.text);
-      const orderPath = `${ORDERS}/${String(during.body['id'])}`;
-      expect((await api.get(orderPath, { token: buyer.token })).status).toBe(200);
-      expect((await api.get(ORDERS, { token: buyer.token })).body['items']).toHaveLength(3);
-      const payment = await api.post(`${orderPath}/payments`, {
-        token: buyer.token,
-        key: newId(),
-        body: { provider: 'test', token: 'tok_success' },
-      });
-      expect([payment.status, payment.body['orderStatus']]).toEqual([201, 'paid']);
-      const cart = { token: buyer.token, body: { variantId, quantity: 2 } };
-      expect((await api.post('/api/v1/cart/lines', cart)).status).toBe(201);
-      expect((await fetch(`${application.url}/health/ready`)).status).toBe(200);
-      await waitForHealth('error');
-
-      await restore(services.redis);
-      await waitForHealth();
-      await waitFor(
-        'quick refusals to be trusted again',
-        () => application.app.get(AdmissionLedger).isKnownNew('0'.repeat(32)),
-        RECOVERY_DEADLINE_MS,
-      );
-      expectProblem(await api.order(rival, lastUnit), 409, 'ORDER_OUT_OF_STOCK');
-      for (const [key, variant, answer] of [
-        ['before', variantId, before],
-        ['last', lastUnit, last],
-        ['during', variantId, during],
-      ] as const) {
-        expect((await api.order(buyer, variant, key)).text).toBe(answer.text);
-      }
-      expect((await api.order(buyer, variantId)).status).toBe(201);
-      expect(await shop.ledgerOf(variantId)).toEqual(await shop.stockOf(variantId));
-    });
+    expect((await api(2).order(buyer, variantId)).status).toBe(201);
+    expect(await shop.ledgerOf(variantId)).toEqual(await shop.stockOf(variantId));
   });
 
-  describe.each(losses)('when the session store %s', (_what, lose, restore) => {
-    let store: Redis;
+  it('what its circuit breakers share', async () => {
+    const [variantId, admin] = [await shop.createVariant(200), await shop.createBuyer('admin')];
+    await dies(services.redis);
+    const isOpen = 'circuit_breaker_state{breaker="payments-test",state="open"}';
+    await waitFor('the circuit of one process to open', async () => {
+      await failAt(0, variantId);
+      return (await fleet.at(0).metric(isOpen)) === 1;
+    });
+    const refused = 'payments_provider_calls_total{operation="charge",outcome="refused"}';
+    const before = await fleet.metrics(refused);
+    // By its own results, and nobody else's.
+    for (const turn of [1, 2])
+      expect((await api(turn).pay(buyer, await place(turn, variantId))).status).toBe(201);
+    await waitFor('it to refuse', async () => {
+      await failAt(0, variantId);
+      return (await fleet.at(0).metric(refused)) > (before[0] ?? 0);
+    });
+    expect((await fleet.metrics(refused)).slice(1)).toEqual(before.slice(1));
+    const answer = await api(1).put('/api/v1/admin/circuit-breakers/payments-test', {
+      token: admin.token,
+      body: { mode: 'automatic' },
+    });
+    expect([answer.status, answer.body['code']]).toEqual([503, 'CIRCUIT_BREAKER_STORE_UNAVAILABLE']);
 
-    beforeAll(() =>
-      begin({
-        env: async () => {
-          store = await services.startAnotherRedis();
-          return { REDIS_SESSION_URL: store.url };
-        },
-      }),
-    );
-    afterAll(end);
+    await services.redis.restart();
+    await fleet.waitForMetric('circuit_breaker_shared{breaker="payments-test"}', (value) => value === 1);
+    await payEverywhere(variantId);
+  });
 
-    it('nobody signs in or refreshes, and whoever is signed in goes on shopping', async () => {
-      await waitForSessionStore(application.url);
-      const client = new SignInClient(application.url);
-      const email = newEmail();
-      const { accessToken } = await client.register(email);
-      const variantId = await shop.createVariant(5);
-      await services.waitForReplica();
+  it.each(losses)('the session store, which %s', async (_what, lose, restore) => {
+    await fleet.waitForSessions();
+    const email = newEmail();
+    const client = api(0);
+    const { accessToken } = await client.register(email);
+    const signedIn: Buyer = { userId: '', token: accessToken };
+    const held = client.cookie;
+    const newcomer = { email: newEmail(), password: PASSWORD, name: 'New' };
+    const variantId = await shop.createVariant(5);
+    await services.waitForReplica();
 
-      await lose(store);
+    await lose(sessions);
+    for (const each of everywhere()) {
+      each.cookie = held;
       const refusals = [
-        await client.logIn(email),
-        await client.refresh(),
-        await client.post('/api/v1/auth/register', {
-          body: { email: newEmail(), password: PASSWORD, name: 'New' },
-        }),
+        await each.logIn(email),
+        await each.refresh(),
+        await each.logOut(),
+        await each.post('/api/v1/auth/register', { body: newcomer }),
       ];
       for (const answer of refusals) {
-        expectProblem(answer, 503, 'SESSION_STORE_UNAVAILABLE');
-        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+        expectRefusal(answer, 'SESSION_STORE_UNAVAILABLE');
+        expect(answer.headers.getSetCookie()).toEqual([]);
       }
-      expect((await client.me(accessToken)).status).toBe(200);
-      expect((await api.get('/api/v1/products?limit=7')).status).toBe(200);
-      expect((await api.order({ userId: '', token: accessToken }, variantId)).status).toBe(201);
+      expectProblem(await each.logIn(email, 'another password'), 401, 'CREDENTIALS_INVALID');
+      expect((await each.me(accessToken)).status).toBe(200);
+      expect((await each.get('/api/v1/products?limit=7')).status).toBe(200);
+      expect((await each.order(signedIn, variantId)).status).toBe(201);
+    }
+    await fleet.waitForHealth('error');
+    expect(await fleet.statusesOf('/health/ready')).toEqual([200, 200, 200]);
 
-      await restore(store);
-      await waitForSessionStore(application.url);
-      expect((await client.logIn(email)).status).toBe(200);
-    });
+    await restore(sessions);
+    await fleet.waitForSessions();
+    client.cookie = held;
+    // The session is lost with the store's data, or ended by the log-out that a store that hung had received;
+    // it was not replaced by one in memory.
+    expectProblem(await client.refresh(), 401, 'REFRESH_TOKEN_INVALID');
+    for (const each of everywhere()) expect((await each.logIn(email)).status).toBe(200);
+    // Nothing is left of the registration that was refused.
+    expect((await api(1).tryToRegister(newcomer)).status).toBe(201);
   });
 
-  describe('when the replica dies', () => {
-    beforeAll(() => begin({ dedicatedPostgres: true }));
-    afterAll(end);
-
-    it('its reads go to the primary without one that fails, and come back', async () => {
-      const replica = services.postgres?.replicas[0];
-      if (replica === undefined) throw new Error('there is no replica');
-      const variantId = await shop.createVariant(5);
-      await services.waitForReplica();
-      let isOver = false;
-      const answers = new Map<number, number>();
-      const count = (status: number) => answers.set(status, (answers.get(status) ?? 0) + 1);
-      const readers = Promise.all(
-        Array.from({ length: 4 }, async () => {
-          while (!isOver) count((await api.get(ORDERS, { token: buyer.token })).status);
-        }),
-      );
-      try {
-        await waitFor('reads on the replica', async () => (await readsOf('replica')) > 50);
-        const onPrimary = await readsOf('primary');
-        replica.kill();
-        await replica.waitForExit();
-        await waitFor('reads on the primary', async () => (await readsOf('primary')) > onPrimary + 50);
-        expect((await api.get('/api/v1/products?limit=7')).status).toBe(200);
-        expect((await api.order(buyer, variantId)).status).toBe(201);
-        await replica.start();
-        const onReplica = await readsOf('replica');
-        await waitFor(
-          'reads on the replica again',
-          async () => (await readsOf('replica')) > onReplica + 50,
-          RECOVERY_DEADLINE_MS,
-        );
-      } finally {
-        isOver = true;
-        await readers;
+  it.each(losses)('the Redis of the rate limits, which %s', async (_what, lose, restore) => {
+    const ask = (turn: number, address: string) =>
+      api(turn).get('/api/v1/categories', { headers: { 'x-forwarded-for': address } });
+    /** How many of so many calls each process has let in. */
+    const storm = async (address: string, callsOfEach: number): Promise<number[]> => {
+      const admitted = fleet.processes.map(() => 0);
+      for (let call = 0; call < callsOfEach * PROCESSES; call += 1) {
+        const answer = await ask(call, address);
+        expect([200, 429]).toContain(answer.status);
+        expect(answer.headers.get('ratelimit')).toContain('"default"');
+        if (answer.status === 200) admitted[call % PROCESSES] = (admitted[call % PROCESSES] ?? 0) + 1;
+        else expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
       }
-      expect([...answers.keys()]).toEqual([200]);
-    });
-  });
-
-  describe('when the replica hangs', () => {
-    beforeAll(() => begin({ dedicatedPostgres: true }));
-    afterAll(end);
-
-    const metric = async (series: string): Promise<number> => {
-      const text = await application.app.get(Metrics).registry.metrics();
-      return Number(
-        text
-          .split('\n')
-          .find((line) => line.startsWith(`${series} `))
-          ?.slice(series.length) ?? 0,
-      );
+      return admitted;
     };
-    const read = async () => {
-      expect((await api.get(ORDERS, { token: buyer.token })).status).toBe(200);
-    };
+    const total = (admitted: readonly number[]) => admitted.reduce((sum, each) => sum + each, 0);
+    await fleet.waitForMetric('rate_limiter_live_pods', (pods) => pods === PROCESSES);
+    expect(total(await storm(anyAddress(), LIMIT / 2))).toBe(LIMIT);
 
-    it('it costs the reads in flight a deadline and nobody after them, and is read again when it goes on', async () => {
-      const replica = services.postgres?.replicas[0];
-      if (replica === undefined) throw new Error('there is no replica');
-      await services.waitForReplica();
-      await Promise.all(Array.from({ length: 6 }, read));
-      expect(await readsOf('replica')).toBeGreaterThan(0);
-      const backends = await query(services.replicaSuperuserUrl, [
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
-      ]);
-      // The postmaster as well, or it would serve new connections.
-      const stopped = [replica.pid, ...backends.map(({ pid }) => Number(pid))];
-      expect(stopped.length).toBeGreaterThan(1);
-      for (const pid of stopped) process.kill(pid, 'SIGSTOP');
-      try {
-        // More than the pool has connections: some wait for one.
-        await Promise.all(Array.from({ length: 25 }, read));
-        const [sent, onPrimary] = [
-          await metric('database_statements_total{pool="read"}'),
-          await readsOf('primary'),
-        ];
-        for (let index = 0; index < 100; index += 1) await read();
-        await waitFor(
-          'two probes that failed',
-          async () => (await metric('database_probes_total{replica="0",outcome="failed"}')) >= 2,
-        );
-        for (let index = 0; index < 100; index += 1) await read();
-        expect(await metric('database_statements_total{pool="read"}')).toBe(sent);
-        expect(await readsOf('primary')).toBe(onPrimary + 200);
-        expect(await metric('database_ejections_total{replica="0"}')).toBe(1);
-        expect(await metric('database_replicas_ejected')).toBe(1);
-        await waitForHealth('degraded');
-      } finally {
-        for (const pid of stopped) process.kill(pid, 'SIGCONT');
-      }
-      const onReplica = await readsOf('replica');
-      await waitFor(
-        'reads on the replica again',
-        async () => {
-          await read();
-          return (await readsOf('replica')) > onReplica;
-        },
-        RECOVERY_DEADLINE_MS,
-      );
-      expect(await metric('database_replicas_ejected')).toBe(0);
-      await waitForHealth();
-    });
-  });
-
-  describe('when the primary dies', () => {
-    beforeAll(() => begin({ dedicatedPostgres: true }));
-    afterAll(end);
-
-    it('the catalogue is answered, writes are refused with 503, and both work again without a restart', async () => {
-      const primary = services.postgres?.primary;
-      if (primary === undefined) throw new Error('there is no primary');
-      const [admin, stranger] = [await shop.createBuyer('admin'), await shop.createBuyer()];
-      const variantId = await shop.createVariant(5);
-      const [{ slug } = { slug: '' }] = await shop.rows<{ slug: string }>('SELECT slug FROM products');
-      await services.waitForReplica();
-      const before = await api.order(buyer, variantId, 'before');
-      expect(before.status).toBe(201);
-
-      primary.kill();
-      await primary.waitForExit();
-      for (const path of ['products?limit=7', 'products?inStock=true', `products/${slug}`, 'categories'])
-        expect([path, (await api.get(`/api/v1/${path}`)).status]).toEqual([path, 200]);
-      const { token } = buyer;
-      const stock = `/api/v1/admin/stock/${variantId}`;
-      const writes: [string, string, ApiRequest][] = [
-        ['POST', ORDERS, { token, key: 'refused', body: orderBody(variantId) }],
-        ['POST', ORDERS, { token, key: 'before', body: orderBody(variantId) }],
-        ['POST', `${ORDERS}/${String(before.body['id'])}/cancel`, { token }],
-        [
-          'POST',
-          `${ORDERS}/${String(before.body['id'])}/payments`,
-          { token, key: 'pay', body: { provider: 'test', token: 'tok_success' } },
-        ],
-        ['POST', '/api/v1/cart/lines', { token, body: { variantId, quantity: 1 } }],
-        ['PUT', stock, { token: admin.token, headers: { 'if-match': '"v1"' }, body: { onHand: 9 } }],
-        ['POST', '/api/v1/auth/register', { body: { email: newEmail(), password: PASSWORD, name: 'New' } }],
-      ];
-      for (const [method, path, request] of writes) {
-        const answer = await api.request(method, path, request);
-        expectProblem(answer, 503, 'DATABASE_UNAVAILABLE');
-        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-      }
-      // Somebody who has written nothing: any replica will do.
-      expect((await api.get(ORDERS, { token: stranger.token })).status).toBe(200);
-      expect((await fetch(`${application.url}/health/ready`)).status).toBe(200);
-
-      await primary.start();
-      await waitFor(
-        'writes to be taken again',
-        async () => (await api.order(buyer, variantId, 'refused')).status === 201,
-        RECOVERY_DEADLINE_MS,
-      );
-      expect((await api.order(buyer, variantId, 'before')).text).toBe(before.text);
-      expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 2 });
-      expect(await shop.ledgerOf(variantId)).toEqual({ onHand: 5, reserved: 2 });
-    });
-  });
-
-  describe('when the primary hangs', () => {
-    beforeAll(() => begin({ dedicatedPostgres: true }));
-    afterAll(end);
-
-    it('nobody waits longer than the deadlines, the catalogue is answered, and orders go on afterwards', async () => {
-      const primary = services.postgres?.primary;
-      if (primary === undefined) throw new Error('there is no primary');
-      const variantId = await shop.createVariant(5);
-      await services.waitForReplica();
-      const backends = await shop.rows<{ pid: number }>(
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name LIKE 'caudal-%'",
-      );
-      // The postmaster as well, or it would serve new connections.
-      const stopped = [primary.pid, ...backends.map(({ pid }) => pid)];
-      expect(stopped.length).toBeGreaterThan(1);
-      for (const pid of stopped) process.kill(pid, 'SIGSTOP');
-      try {
-        const [order, retry, catalogue] = await Promise.all([
-          api.order(buyer, variantId, 'hung'),
-          api.order(buyer, variantId, 'hung-too'),
-          api.get('/api/v1/products?limit=7'),
-        ]);
-        for (const answer of [order, retry]) expectProblem(answer, 503, 'DATABASE_UNAVAILABLE');
-        expect(catalogue.status).toBe(200);
-        expect((await fetch(`${application.url}/health/ready`)).status).toBe(200);
-      } finally {
-        for (const pid of stopped) process.kill(pid, 'SIGCONT');
-      }
-      await waitFor(
-        'orders to be taken again',
-        async () => (await api.order(buyer, variantId, 'hung')).status === 201,
-        RECOVERY_DEADLINE_MS,
-      );
-      const { reserved } = await shop.stockOf(variantId);
-      expect(await shop.unitsIn(variantId, 'pending_payment')).toBe(reserved);
-    });
-  });
-
-  describe('when a statement hangs behind the lock of another session', () => {
-    beforeAll(() => begin({}));
-    afterAll(end);
-
-    it('its request is refused in time, the others go on, and the same key succeeds later', async () => {
-      const [stuck, free] = [await shop.createVariant(5), await shop.createVariant(5)];
-      expect((await api.post('/api/v1/cart/lines', cartLine(stuck))).status).toBe(201);
-      const holder = await shop.pool.connect();
-      try {
-        await holder.query('BEGIN');
-        await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [stuck]);
-        await holder.query('SELECT 1 FROM carts WHERE user_id = $1 FOR UPDATE', [buyer.userId]);
-        const [order, cart, catalogue] = await Promise.all([
-          api.order(buyer, stuck, 'stuck'),
-          api.post('/api/v1/cart/lines', cartLine(free)),
-          api.get('/api/v1/products?limit=7'),
-        ]);
-        expectProblem(order, 503, 'DATABASE_UNAVAILABLE');
-        expectProblem(cart, 503, 'DATABASE_UNAVAILABLE');
-        expect(catalogue.status).toBe(200);
-        expect((await api.order(buyer, free)).status).toBe(201);
-      } finally {
-        await holder.query('ROLLBACK');
-        holder.release();
-      }
-      expect((await api.order(buyer, stuck, 'stuck')).status).toBe(201);
-      expect((await api.post('/api/v1/cart/lines', cartLine(free))).status).toBe(201);
-      expect(await shop.stockOf(stuck)).toEqual({ onHand: 5, reserved: 1 });
-    });
-  });
-
-  describe('when an answer takes longer than its deadline', () => {
-    beforeAll(() =>
-      begin({
-        env: () =>
-          Promise.resolve({
-            DATABASE_STATEMENT_TIMEOUT_MS: '10000',
-            ORDER_DEADLINE_MS: '10000',
-            REQUEST_DEADLINE_MS: '300',
-          }),
-      }),
+    await lose(limits);
+    await fleet.waitForMetric(
+      'rate_limiter_fallback_active',
+      (value) => value === 1,
+      () => Promise.all(everywhere().map((client) => client.get('/api/v1/categories'))),
     );
-    afterAll(end);
+    expect(await storm(anyAddress(), LIMIT / 2)).toEqual(fleet.processes.map(() => LIMIT / PROCESSES));
+    const variantId = await shop.createVariant(5);
+    for (const client of everywhere()) {
+      expect((await client.order(buyer, variantId)).status).toBe(201);
+      expect((await client.tryToRegister()).status).toBe(201);
+    }
+    await fleet.waitForHealth('degraded');
 
-    it('the client gets 503, the work goes on, and the same key tells what came of it', async () => {
-      const variantId = await shop.createVariant(5);
-      const holder = await shop.pool.connect();
-      try {
-        await holder.query('BEGIN');
-        await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
-        const answer = await api.order(buyer, variantId, 'overdue');
-        expectProblem(answer, 503, 'REQUEST_DEADLINE_EXCEEDED');
-        expect(answer.headers.get('retry-after')).toBe('1');
-      } finally {
-        await holder.query('COMMIT');
-        holder.release();
-      }
-      await waitFor('the order to be placed behind that answer', async () => {
-        const { reserved } = await shop.stockOf(variantId);
-        return reserved === 1;
-      });
-      const retry = await api.order(buyer, variantId, 'overdue');
-      expect([retry.status, retry.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
-      expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 1 });
-      expect(await application.app.get(Metrics).registry.metrics()).toContain(
-        'http_deadlines_exceeded_total{method="POST",route="/api/v1/orders"} 1',
-      );
-    });
+    await restore(limits);
+    await fleet.waitForMetric('rate_limiter_fallback_active', (value) => value === 0);
+    await fleet.waitForMetric('rate_limiter_live_pods', (pods) => pods === PROCESSES);
+    expect(total(await storm(anyAddress(), LIMIT / 2))).toBe(LIMIT);
   });
 
-  const cartLine = (variantId: string): ApiRequest => ({
-    token: buyer.token,
-    body: { variantId, quantity: 1 },
+  it('the payment provider', async () => {
+    const variantId = await shop.createVariant(200);
+    const kept = await place(0, variantId);
+    const reservation = () =>
+      shop.rows<{ status: string; reserved_until: Date }>(
+        'SELECT status, reserved_until FROM orders WHERE id = $1',
+        [kept],
+      );
+    const held = await reservation();
+    expect(held[0]?.status).toBe('pending_payment');
+    for (let call = 0; call < MINIMUM_CALLS; call += 1) await failAt(0, variantId);
+    // Each of the others refuses without having seen one failure itself.
+    const refused = 'payments_provider_calls_total{operation="charge",outcome="refused"}';
+    await fleet.waitForMetric(
+      refused,
+      (count) => count > 0,
+      () => Promise.all(fleet.processes.map((_, turn) => failAt(turn, variantId))),
+    );
+    for (const client of everywhere()) {
+      expect((await client.get('/api/v1/products?limit=7')).status).toBe(200);
+      const line = { token: buyer.token, body: { variantId, quantity: 1 } };
+      expect((await client.post('/api/v1/cart/lines', line)).status).toBe(201);
+      expect((await client.order(buyer, variantId)).status).toBe(201);
+    }
+    expect(await reservation()).toEqual(held);
+
+    await waitFor(
+      'the payment of the reservation',
+      async () => (await api(0).pay(buyer, kept)).status === 201,
+      RECOVERY_DEADLINE_MS,
+    );
+    await payEverywhere(variantId);
+    expect((await reservation())[0]?.status).toBe('paid');
+  });
+
+  it('room in one of its processes, which sheds browsing first', async () => {
+    const overloaded = fleet.at(0);
+    const variantId = await shop.createVariant(5);
+    const shed = (priority: string) =>
+      overloaded.metric(`load_shedding_requests_shed_total{priority="${priority}",reason="concurrency"}`);
+    const [ordinary, critical] = [await shed('ordinary'), await shed('critical')];
+    const sockets = holdOpen(overloaded, OPEN_MAX);
+    try {
+      await waitFor(
+        'the limit to be reached',
+        async () => (await overloaded.metric('load_shedding_requests_open')) >= OPEN_MAX,
+      );
+      expectRefusal(await api(0).get('/api/v1/products?limit=9'), 'SERVER_OVERLOADED');
+      const placed = await api(0).order(buyer, variantId);
+      expect(placed.status).toBe(201);
+      expect((await api(0).pay(buyer, String(placed.body['id']))).status).toBe(201);
+      for (const path of ['/health', '/health/live', '/health/ready'])
+        expect(await fleet.statusesOf(path)).toEqual([200, 200, 200]);
+      for (const turn of [1, 2]) expect((await api(turn).get('/api/v1/products?limit=9')).status).toBe(200);
+      expect([await shed('ordinary'), await shed('critical')]).toEqual([ordinary + 1, critical]);
+      const series = 'http_requests_total{method="GET",route="/api/v1/products",status="503"}';
+      expect(await overloaded.metric(series)).toBe(1);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+    await waitFor(
+      'browsing to be answered',
+      async () => (await api(0).get('/api/v1/products?limit=9')).status === 200,
+    );
   });
 });
+
+/** Requests of the middle class that stay open, because their bodies do not arrive. */
+function holdOpen(application: AppProcess, count: number): Socket[] {
+  return Array.from({ length: count }, () => {
+    const socket = connect(application.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /api/v1/cart/lines HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: ${anyAddress()}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n',
+    );
+    return socket;
+  });
+}

@@ -1,28 +1,21 @@
 import { connect, type Socket } from 'node:net';
 import { LoadShedding } from '../../src/core/load-shedding/index.js';
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { ApiClient } from '../support/api-client.js';
 import { type AppUnderTest, startApp } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
-import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** So many requests may be open; the test holds as many. */
 const LIMIT = 2;
 
+/** What a fleet does for those who pay is in degradation.e2e-spec.ts. */
 describe('an overloaded process', () => {
   let services: TestServices;
-  let shop: Shop;
-  let buyer: Buyer;
-  let variantId: string;
   let application: AppUnderTest;
   const sockets: Socket[] = [];
 
   beforeAll(async () => {
     services = await startTestServices();
-    shop = new Shop(services.databaseUrl);
-    buyer = await shop.createBuyer();
-    variantId = await shop.createVariant(100);
     application = await start();
   });
 
@@ -33,7 +26,6 @@ describe('an overloaded process', () => {
 
   afterAll(async () => {
     await application.close();
-    await shop.close();
     await services.close();
   });
 
@@ -72,43 +64,6 @@ describe('an overloaded process', () => {
     }
     return waitFor('the limit to be reached', async () => (await countOpen()) >= LIMIT);
   };
-
-  it('turns browsing away, while orders and payments go through and probes are answered', async () => {
-    await holdOpen('/api/v1/cart/lines');
-    const api = new ApiClient(application.url);
-
-    const browsing = await ask('/api/v1/products');
-    expect(browsing.status).toBe(503);
-    expect(browsing.headers.get('content-type')).toContain('application/problem+json');
-    expect(Number(browsing.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect(browsing.body).toMatchObject({ code: 'SERVER_OVERLOADED', status: 503 });
-
-    const key = crypto.randomUUID();
-    const placed = await api.post('/api/v1/orders', {
-      token: buyer.token,
-      key,
-      body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
-    });
-    expect(placed.status).toBe(201);
-    const paid = await api.post(`/api/v1/orders/${String(placed.body['id'])}/payments`, {
-      token: buyer.token,
-      key: crypto.randomUUID(),
-      body: { provider: 'test', token: 'tok_success' },
-    });
-    expect(paid.status).toBe(201);
-
-    for (const path of ['/health', '/health/live', '/health/ready'])
-      expect((await ask(path)).status).toBe(200);
-
-    const metrics = await metricsText();
-    expect(metrics).toContain(
-      'load_shedding_requests_shed_total{priority="ordinary",reason="concurrency"} 1',
-    );
-    expect(metrics).toContain(
-      'load_shedding_requests_shed_total{priority="critical",reason="concurrency"} 0',
-    );
-    expect(metrics).toContain('http_requests_total{method="GET",route="/api/v1/products",status="503"} 1');
-  });
 
   it('takes everybody back when the requests have ended, whatever their end', async () => {
     await holdOpen('/api/v1/cart/lines');
