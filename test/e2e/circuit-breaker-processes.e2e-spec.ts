@@ -1,84 +1,136 @@
-import { ApiClient } from '../support/api-client.js';
+import { Redis } from 'ioredis';
+import type { BreakerOptions } from '../../src/core/circuit-breaker/index.js';
 import { testEnvironment } from '../support/app-harness.js';
-import { AppProcess } from '../support/app-process.js';
+import { BreakerFleet } from '../support/breaker-fleet.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
-import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
 import { waitFor } from '../support/wait-for.js';
 
-const ORDERS = '/api/v1/orders';
-const MINIMUM_CALLS = 4;
+/** Of a test, on a machine that does other things as well. */
+const DEADLINE_MS = 180_000;
+const PROCESSES = 8;
+const NAME = 'backend';
+const PROBES = 2;
+const QUORUM = 3;
+const OPTIONS: Partial<BreakerOptions> = {
+  minimumCalls: 4,
+  openMs: 400,
+  openMaxMs: 400,
+  openJitter: 0,
+  probes: PROBES,
+  quorum: 1,
+  timeoutMs: 300,
+};
 
-describe('the circuit breaker of real processes', () => {
+describe('the circuit breaker of eight processes', () => {
   let services: TestServices;
-  let shop: Shop;
-  let buyer: Buyer;
-  let processes: [AppProcess, AppProcess];
+  let redis: Redis;
+  let fleet: BreakerFleet;
+
+  const start = async (options: Partial<BreakerOptions>, pollMs: number): Promise<void> => {
+    await redis.flushall();
+    fleet = await BreakerFleet.start(
+      PROCESSES,
+      testEnvironment(services, { CIRCUIT_BREAKER_POLL_MS: String(pollMs) }),
+      NAME,
+      { ...OPTIONS, ...options },
+    );
+  };
+  const commands = async (): Promise<number> =>
+    Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(await redis.info('commandstats'))?.[1] ?? 0);
 
   beforeAll(async () => {
     services = await startTestServices();
-    shop = new Shop(services.databaseUrl);
-    buyer = await shop.createBuyer();
-    const start = () =>
-      AppProcess.start(
-        testEnvironment(services, {
-          PAYMENT_PROVIDER_TIMEOUT_MS: '2000',
-          CIRCUIT_BREAKER_MINIMUM_CALLS: String(MINIMUM_CALLS),
-          CIRCUIT_BREAKER_OPEN_MS: '500',
-          CIRCUIT_BREAKER_OPEN_MAX_MS: '500',
-          CIRCUIT_BREAKER_PROBES: '1',
-          CIRCUIT_BREAKER_QUORUM: '1',
-          PAYMENT_RECONCILE_AFTER_MS: '3600000',
-        }),
-      );
-    processes = await Promise.all([start(), start()]);
-  });
+    redis = new Redis(services.redis.url, { maxRetriesPerRequest: 0 });
+    redis.on('error', () => undefined);
+  }, DEADLINE_MS);
+
+  afterEach(() => fleet.close());
 
   afterAll(async () => {
-    await Promise.all(processes.map((each) => each.stop('SIGKILL')));
-    await shop.close();
+    redis.disconnect();
     await services.close();
   });
 
-  const pay = async (application: AppProcess, token: string) => {
-    const api = new ApiClient(application.url);
-    const variantId = await shop.createVariant(5);
-    const { body } = await api.post(ORDERS, {
-      token: buyer.token,
-      key: crypto.randomUUID(),
-      body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
-    });
-    return api.post(`${ORDERS}/${String(body.id)}/payments`, {
-      token: buyer.token,
-      key: crypto.randomUUID(),
-      body: { provider: 'test', token },
-    });
-  };
-  const isIn = async (application: AppProcess, state: string) =>
-    (await application.metric(`circuit_breaker_state{breaker="payments-test",state="${state}"}`)) === 1;
+  it(
+    'is pushed to all when it opens in one, probed exactly as often as is wanted, and survives its probers',
+    async () => {
+      // Nobody would learn of anything by a poll in time.
+      await start({}, 60_000);
+      for (let turn = 0; turn < 10; turn += 1) {
+        await fleet.at(turn).tell('call', 'failure', 4);
+        await fleet.waitForState('open');
+        expect(await fleet.recover()).toBe(PROBES);
+      }
 
-  it('recovers although the process that probes is killed in the middle of its probe', async () => {
-    const [prober, survivor] = processes;
-    for (let i = 0; i < MINIMUM_CALLS; i += 1) await pay(prober, 'tok_outage');
-    await waitFor('the open circuit of the other process', () => isIn(survivor, 'open'));
+      await fleet.at(0).tell('call', 'failure', 4);
+      await fleet.waitForState('open');
+      const [killed, stopped, ...others] = fleet.members;
+      if (killed === undefined || stopped === undefined) throw new Error('the fleet is too small');
+      // Both take a probe; one dies in the middle of it, the other stands still. Neither is heard of again.
+      void killed.probeAnd('SIGKILL');
+      await waitFor('the first probe', () => !killed.isAlive);
+      const late = stopped.probeAnd('SIGSTOP');
+      await waitFor('the second probe', () => stopped.isStopped);
+      // There is no third probe until one of the leases ends.
+      expect(await fleet.recover(others)).toBe(PROBES);
 
-    // The provider takes the probe and is silent; the process dies before its deadline.
-    let probe = Promise.resolve<unknown>(undefined);
-    await waitFor('the probe', async () => {
-      probe = pay(prober, 'tok_timeout').catch(() => undefined);
-      await Promise.race([
-        probe,
-        waitFor('a lease', () => isIn(survivor, 'half_open'), 400).catch(() => undefined),
-      ]);
-      return isIn(survivor, 'half_open');
-    });
-    await prober.stop('SIGKILL');
-    await probe;
-    expect((await pay(survivor, 'tok_success')).body.code).toBe('PAYMENT_PROVIDER_UNAVAILABLE');
-    await waitFor(
-      'the end of the lost lease',
-      async () => (await pay(survivor, 'tok_success')).status === 201,
-      15_000,
-    );
-    expect(await isIn(survivor, 'closed')).toBe(true);
-  });
+      // The probe that stood still ends well: in an open period that is not its own.
+      await fleet.at(2).tell('call', 'failure', 4);
+      await fleet.waitForState('open', others);
+      stopped.signal('SIGCONT');
+      expect(await late).toBe(1);
+      expect((await Promise.all(others.map((each) => each.state()))).includes('closed')).toBe(false);
+      expect(await fleet.recover([stopped, ...others])).toBe(PROBES);
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    'costs no command for a call, and polls once a second',
+    async () => {
+      await start({}, 1000);
+      const [before, fromMs] = [await commands(), performance.now()];
+      const made = await fleet.all((each) => each.tell('call', 'success', 20_000));
+      expect(made).toEqual(fleet.members.map(() => 20_000));
+      await fleet.at(0).tell('call', 'failure', 100_000);
+      const seconds = (performance.now() - fromMs) / 1000;
+      expect(await commands()).toBeLessThanOrEqual(before + 2 * PROCESSES * (seconds + 1));
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    'opens by a quorum, and not by one poisoned process, however often it fails',
+    async () => {
+      await start({ quorum: QUORUM }, 1000);
+      const [poisoned, second, third, ...others] = fleet.members;
+      if (poisoned === undefined || second === undefined || third === undefined)
+        throw new Error('the fleet is too small');
+      const healthy = [second, third, ...others];
+      await waitFor(
+        'many openings of the poisoned process',
+        async () => {
+          await poisoned.tell('call', 'failure', 1);
+          await Promise.all(healthy.map((each) => each.tell('call', 'success', 1)));
+          return (await poisoned.tell('report')).openings >= 6;
+        },
+        30_000,
+      );
+      for (const each of healthy)
+        expect(await each.tell('report')).toMatchObject({ state: 'closed', openings: 0 });
+
+      await waitFor('the circuit of a second process', async () => {
+        await second.tell('call', 'failure', 50);
+        return (await second.tell('report')).openings > 0;
+      });
+      for (const each of [third, ...others]) expect(await each.state()).toBe('closed');
+      await waitFor('the quorum', async () => {
+        for (const each of [poisoned, second, third]) await each.tell('call', 'failure', 50);
+        return (await Promise.all(others.map((each) => each.tell('report')))).every(
+          ({ openings }) => openings > 0,
+        );
+      });
+    },
+    DEADLINE_MS,
+  );
 });
