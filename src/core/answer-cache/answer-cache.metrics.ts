@@ -37,19 +37,15 @@ export class AnswerCacheMetrics {
       name: 'cache_redis_failures_total',
       help: 'Times that the Redis of the cache failed and was skipped',
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'cache_bytes',
       help: 'Memory that the ready-made answers take, bounded by CACHE_MAX_BYTES',
-      collect: (gauge) => {
-        gauge.set(this.size().bytes);
-      },
+      read: () => this.size().bytes,
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'cache_entries',
       help: 'Ready-made answers in memory',
-      collect: (gauge) => {
-        gauge.set(this.size().entries);
-      },
+      read: () => this.size().entries,
     });
   }
 

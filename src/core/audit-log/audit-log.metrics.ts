@@ -98,14 +98,9 @@ export class AuditMetrics {
 
   /** Read at each scrape. */
   watch(sources: { buffered: () => number; spoolBytes: () => number; owned: () => number }): void {
-    const gauge = (name: string, help: string, read: () => number) =>
-      this.metrics.gauge({
-        name,
-        help,
-        collect: (self) => {
-          self.set(read());
-        },
-      });
+    const gauge = (name: string, help: string, read: () => number) => {
+      this.metrics.reading({ name, help, read });
+    };
     gauge('audit_buffer_events', 'Events that wait in memory', sources.buffered);
     gauge('audit_spool_bytes', 'Events that wait on the disk', sources.spoolBytes);
     gauge('audit_chains_owned', 'Chains that this process appends to', sources.owned);

@@ -13,7 +13,6 @@ const file = (name: string): URL => new URL(`./scripts/${name}.lua`, import.meta
 export const circuitScripts = {
   breakerSync: new RedisScript(file('breaker-sync'), parseFleetRecord),
   probeLease: new RedisScript(file('probe-lease'), parseProbeReply),
-  probeReport: new RedisScript(file('probe-report'), parseProbeReply),
   modeSet: new RedisScript(file('mode-set'), parseFleetRecord),
 } as const;
 

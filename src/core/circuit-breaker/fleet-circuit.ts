@@ -95,37 +95,14 @@ export class FleetCircuit {
 
   /** Asks for the lease of a probe; null when nobody could be asked. */
   async lease(): Promise<Lease | null> {
-    const { probes, probeLeaseMs } = this.options;
     const leaseId = newId();
-    const { state, leases, channel } = this.keys;
-    const reply = await this.attempt(() =>
-      circuitScripts.probeLease.run(
-        this.redis.client(ROLE),
-        [state, leases],
-        [leaseId, probes, probeLeaseMs, STATE_LIFE_MS, channel],
-      ),
-    );
-    if (reply === null) return null;
-    this.isFresh = true;
-    this.learn(reply.record);
-    return { id: reply.isGood ? leaseId : null };
+    const isGiven = await this.probe('lease', leaseId);
+    return isGiven === null ? null : { id: isGiven ? leaseId : null };
   }
 
   /** Hands in the result of a leased probe. Null when nobody could be told; false when it was too late. */
-  async report(leaseId: string, outcome: CallOutcome): Promise<boolean | null> {
-    const { probes, openMs, openMaxMs } = this.options;
-    const { state, leases, channel } = this.keys;
-    const reply = await this.attempt(() =>
-      circuitScripts.probeReport.run(
-        this.redis.client(ROLE),
-        [state, leases],
-        [leaseId, outcome, probes, openMs, openMaxMs, this.factor(), STATE_LIFE_MS, channel],
-      ),
-    );
-    if (reply === null) return null;
-    this.isFresh = true;
-    this.learn(reply.record);
-    return reply.isGood;
+  report(leaseId: string, outcome: CallOutcome): Promise<boolean | null> {
+    return this.probe(outcome, leaseId);
   }
 
   /** Sets the mode for the fleet. False when Redis could not be told: then nothing has changed, or only later. */
@@ -141,6 +118,22 @@ export class FleetCircuit {
     if (record === null) return false;
     this.learn(record);
     return true;
+  }
+
+  private async probe(wish: 'lease' | CallOutcome, leaseId: string): Promise<boolean | null> {
+    const { probes, probeLeaseMs, openMs, openMaxMs } = this.options;
+    const { state, leases, channel } = this.keys;
+    const reply = await this.attempt(() =>
+      circuitScripts.probeLease.run(
+        this.redis.client(ROLE),
+        [state, leases],
+        [wish, leaseId, probes, probeLeaseMs, openMs, openMaxMs, this.factor(), STATE_LIFE_MS, channel],
+      ),
+    );
+    if (reply === null) return null;
+    this.isFresh = true;
+    this.learn(reply.record);
+    return reply.isGood;
   }
 
   private async ask(): Promise<void> {

@@ -36,12 +36,12 @@ export class HealthMetrics {
           if (latencyMs !== null) gauge.set({ component: name }, latencyMs / 1000);
       },
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'health_report_age_seconds',
       help: 'How long ago the components were asked last; -1 before the first time',
-      collect: (gauge) => {
+      read: () => {
         const ageMs = reportAgeMs();
-        gauge.set(ageMs === null ? -1 : ageMs / 1000);
+        return ageMs === null ? -1 : ageMs / 1000;
       },
     });
   }

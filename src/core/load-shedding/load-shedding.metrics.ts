@@ -26,25 +26,19 @@ export function exposeLoadShedding(metrics: Metrics, { lanes, limit, level, dela
       for (const { priority, open } of lanes) gauge.set({ priority }, open);
     },
   });
-  metrics.gauge({
+  metrics.reading({
     name: 'load_shedding_concurrency_limit',
     help: 'Requests that may be open before priorities are held to their shares',
-    collect: (gauge) => {
-      gauge.set(limit());
-    },
+    read: limit,
   });
-  metrics.gauge({
+  metrics.reading({
     name: 'load_shedding_level',
     help: '0 is calm; 1 sheds all ordinary requests, 2 the important ones too, 3 nearly everything',
-    collect: (gauge) => {
-      gauge.set(level());
-    },
+    read: level,
   });
-  metrics.gauge({
+  metrics.reading({
     name: 'load_shedding_loop_delay_seconds',
     help: 'Least delay of the event loop during the last tenth of a second',
-    collect: (gauge) => {
-      gauge.set(delayMs() / 1000);
-    },
+    read: () => delayMs() / 1000,
   });
 }

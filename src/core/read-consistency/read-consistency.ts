@@ -63,12 +63,10 @@ export class ReadConsistency {
       record: (writes) => this.raise(writes),
       areReplicasPast: (position) => database.areReplicasPast(position),
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'consistency_unrecorded_writes',
       help: 'Principals whose last write Redis may not know and a replica may lack',
-      collect: (gauge) => {
-        gauge.set(this.unrecorded.size);
-      },
+      read: () => this.unrecorded.size,
     });
   }
 

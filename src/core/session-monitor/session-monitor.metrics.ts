@@ -54,19 +54,15 @@ export class SessionMonitorMetrics {
       help: 'Delay of the event loop during the last run, of the thread and of the process that leads it',
       labelNames: ['loop'],
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'session_monitor_leader',
       help: '1 in the process that monitors the sessions of the fleet',
-      collect: (gauge) => {
-        gauge.set(state().isLeader ? 1 : 0);
-      },
+      read: () => (state().isLeader ? 1 : 0),
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'session_monitor_degraded',
       help: '1 while the monitor rests because its thread ended or hung too often',
-      collect: (gauge) => {
-        gauge.set(state().isGivenUp ? 1 : 0);
-      },
+      read: () => (state().isGivenUp ? 1 : 0),
     });
     metrics.gauge({
       name: 'sessions_active_by_age',

@@ -26,12 +26,12 @@ export class SessionCensus {
     private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    metrics.gauge({
+    metrics.reading({
       name: 'active_users_count',
       help: 'Users with a live session, as of the last count; the same on every process',
-      collect: (gauge) => {
+      read: () => {
         if (clock.monotonicMs() - this.countedAtMs > MAX_AGE_MS) void this.refresh();
-        gauge.set(this.last);
+        return this.last;
       },
     });
   }

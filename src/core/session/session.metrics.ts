@@ -47,12 +47,10 @@ export class SessionMetrics {
       label: 'source',
       values: ['push', 'poll'],
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'session_revocations_remembered',
       help: 'Early ends of sessions whose access tokens this process refuses',
-      collect: (gauge) => {
-        gauge.set(ended.size);
-      },
+      read: () => ended.size,
     });
   }
 

@@ -42,7 +42,7 @@ export class Metrics {
     return new Counter({ ...withLabels(description), registers: [this.registry] });
   }
 
-  /** `collect` runs at each scrape, for values that are cheaper to read than to keep. */
+  /** `collect` runs at each scrape, for labelled values that are cheaper to read than to keep. */
   gauge<Label extends string = never>(
     description: Description<Label> & { collect?: (gauge: Gauge<Label>) => void },
   ): Gauge<Label> {
@@ -57,6 +57,17 @@ export class Metrics {
               collect(this);
             },
           }),
+    });
+  }
+
+  /** A gauge of one value that somebody else has; `read` runs at each scrape. */
+  reading(description: { readonly name: string; readonly help: string; readonly read: () => number }): void {
+    const { read, ...rest } = description;
+    this.gauge({
+      ...rest,
+      collect: (gauge) => {
+        gauge.set(read());
+      },
     });
   }
 

@@ -48,12 +48,10 @@ export class SpanExporter implements SpanProcessor {
       type: 'counter',
       read: () => Object.entries(counts.dropped).map(([reason, value]) => ({ labels: { reason }, value })),
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'tracing_spans_waiting',
       help: 'Finished spans that are not exported yet',
-      collect: (gauge) => {
-        gauge.set(this.queue.length);
-      },
+      read: () => this.queue.length,
     });
   }
 

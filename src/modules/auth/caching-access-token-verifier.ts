@@ -54,12 +54,10 @@ export class CachingAccessTokenVerifier extends AccessTokenVerifier {
       label: 'source',
       values: ['cache', 'signature'],
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'auth_tokens_remembered',
       help: 'Valid access tokens whose signature need not be verified again',
-      collect: (gauge) => {
-        gauge.set(this.verified.size);
-      },
+      read: () => this.verified.size,
     });
   }
 

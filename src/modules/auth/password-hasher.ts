@@ -46,12 +46,10 @@ export class PasswordHasher implements OnModuleDestroy {
       // Ours is checked first; this one only backs it.
       maxQueue: env.PASSWORD_HASH_QUEUE_MAX + env.PASSWORD_HASH_THREADS,
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'auth_password_hash_queue_length',
       help: 'Passwords that wait for a thread',
-      collect: (gauge) => {
-        gauge.set(this.pool.queueSize);
-      },
+      read: () => this.pool.queueSize,
     });
   }
 

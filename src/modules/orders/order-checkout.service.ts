@@ -96,12 +96,10 @@ export class OrderCheckoutService implements OnModuleDestroy {
         batchSizes.observe(size);
       },
     );
-    metrics.gauge({
+    metrics.reading({
       name: 'orders_queue_length',
       help: 'Orders that wait for a batch',
-      collect: (gauge) => {
-        gauge.set(this.committer.depth);
-      },
+      read: () => this.committer.depth,
     });
   }
 

@@ -22,12 +22,10 @@ export class ReplicaObserver {
       help: 'Questions to ejected replicas whether they answer again',
       labelNames: ['replica', 'outcome'],
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'database_replicas_ejected',
       help: 'Replicas that are left alone at present',
-      collect: (gauge) => {
-        gauge.set(this.ejected.size);
-      },
+      read: () => this.ejected.size,
     });
   }
 

@@ -23,12 +23,10 @@ export class RoutedReads {
       name: 'database_reads_shed_total',
       help: 'Reads that were refused because too many were on the writer',
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'database_primary_reads_waiting',
       help: 'Reads that wait for their turn on the writer',
-      collect: (gauge) => {
-        gauge.set(waiting());
-      },
+      read: waiting,
     });
   }
 

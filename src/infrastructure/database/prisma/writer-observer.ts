@@ -17,19 +17,15 @@ export function observeWriter(
     help: 'Times that the writer was lost: it did not answer, or was demoted',
     labelNames: ['reason'],
   });
-  metrics.gauge({
+  metrics.reading({
     name: 'database_primary_available',
     help: '1 while there is a node to write to',
-    collect: (gauge) => {
-      gauge.set(state().isLost ? 0 : 1);
-    },
+    read: () => (state().isLost ? 0 : 1),
   });
-  metrics.gauge({
+  metrics.reading({
     name: 'database_timeline',
     help: 'Highest timeline that any node was seen on; it grows with each promotion',
-    collect: (gauge) => {
-      gauge.set(state().timeline);
-    },
+    read: () => state().timeline,
   });
   return {
     onChanged: (from, to, timeline) => {
