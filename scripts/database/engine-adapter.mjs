@@ -156,6 +156,8 @@ export function connectionConfig(url) {
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),
     database: decodeURIComponent(pathname.slice(1)),
+    // The role's limits are for requests; a migration takes the time that it needs.
+    options: '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0',
     ...(sslMode === null || sslMode === 'disable'
       ? {}
       : { ssl: { rejectUnauthorized: sslMode.startsWith('verify') } }),

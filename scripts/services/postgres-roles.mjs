@@ -2,6 +2,18 @@
 import pg from 'pg';
 
 /**
+ * What no pool can enforce on sessions of the application, in the form of docs/operations.md. Migrations set
+ * the first three aside for themselves.
+ */
+const ROLE_SETTINGS = {
+  statement_timeout: '60s',
+  lock_timeout: '30s',
+  idle_in_transaction_session_timeout: '60s',
+  // Only where the system tells of a client that has gone.
+  ...(process.platform === 'linux' ? { client_connection_check_interval: '1s' } : {}),
+};
+
+/**
  * Creates the roles and the application's database where they are missing. The application's role
  * may create databases, because finding schema drift needs a shadow database.
  *
@@ -15,6 +27,8 @@ export async function ensureApplicationRole(superuserUrl, credentials) {
     await ensureRole(client, 'caudal', 'CREATEDB', credentials.applicationPassword);
     // Replication lag and pool use are read from pg_stat views that hide other roles' rows.
     await client.query('GRANT pg_monitor TO caudal');
+    for (const [name, value] of Object.entries(ROLE_SETTINGS))
+      await client.query(`ALTER ROLE caudal SET ${name} = '${value}'`);
     const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = 'caudal'");
     if (rowCount === 0) await client.query('CREATE DATABASE caudal OWNER caudal');
   } finally {

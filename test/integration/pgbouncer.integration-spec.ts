@@ -100,7 +100,7 @@ describe('through PgBouncer in transaction mode', () => {
       expect(performance.now() - startMs).toBeLessThan(2000);
       for (let index = 0; index < 2 * SERVER_CONNECTIONS; index += 1) {
         const rows = await database.service.write.$queryRawUnsafe('SHOW statement_timeout');
-        expect(rows).toEqual([{ statement_timeout: '0' }]);
+        expect(rows).toEqual([{ statement_timeout: '1min' }]);
       }
     } finally {
       await database.close();

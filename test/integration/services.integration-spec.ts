@@ -48,6 +48,19 @@ describe('test services on the shared servers', () => {
     expect(found?.['found']).toBeNull();
   });
 
+  it('bounds what a session of the application may take, on the replica as well', async () => {
+    for (const url of [services.databaseUrl, services.replicaUrl])
+      expect(
+        await query(url, `SELECT name, setting FROM pg_settings WHERE source = 'user' ORDER BY name`),
+      ).toEqual(
+        expect.arrayContaining([
+          { name: 'idle_in_transaction_session_timeout', setting: '60000' },
+          { name: 'lock_timeout', setting: '30000' },
+          { name: 'statement_timeout', setting: '60000' },
+        ]),
+      );
+  });
+
   it('streams every commit to a replica that refuses writes', async () => {
     await query(services.databaseUrl, 'CREATE TABLE streamed AS SELECT 42 AS answer');
     await services.waitForReplica();
