@@ -12,7 +12,6 @@ import { createLogger, type Logger } from '../../src/infrastructure/logging/inde
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
 import { RedisService } from '../../src/infrastructure/redis/index.js';
 import { testEnvironment } from './app-harness.js';
-import type { TestServices } from './services/index.js';
 import { waitFor } from './wait-for.js';
 
 /** One process's audit log, with connections of its own, put together by hand. */
@@ -51,7 +50,7 @@ export class AuditLogUnderTest {
 
   /** `consumes`: with the sink running. */
   static async start(
-    services: Pick<TestServices, 'databaseUrl' | 'redis'>,
+    services: { readonly databaseUrl: string; readonly redis: { readonly url: string } },
     env: Record<string, string> = {},
     { consumes = true }: { consumes?: boolean } = {},
   ): Promise<AuditLogUnderTest> {
