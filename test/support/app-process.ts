@@ -5,7 +5,8 @@ import { findFreePort } from '../../scripts/services/ports.mjs';
 import { waitFor } from './wait-for.js';
 
 const ENTRY = join(import.meta.dirname, '../../dist/main.js');
-const READY_DEADLINE_MS = 30_000;
+/** Two cores may be shared by ten that start. */
+const READY_DEADLINE_MS = 60_000;
 const OUTPUT_KEPT = 20_000;
 
 /** The built application as an operating-system process of its own, which may be killed and started again. */
@@ -64,7 +65,16 @@ export class AppProcess {
         this.output = (this.output + chunk.toString()).slice(-OUTPUT_KEPT);
       });
     }
-    await waitFor(
+    try {
+      await this.waitUntilReady(child);
+    } catch (error) {
+      kill();
+      throw error;
+    }
+  }
+
+  private waitUntilReady(child: ChildProcess): Promise<void> {
+    return waitFor(
       `the process on port ${String(this.port)}`,
       async () => {
         if (child.exitCode !== null) throw new Error(`the process ended at its start:\n${this.output}`);

@@ -4,7 +4,7 @@ import { anyAddress } from './impatient-client.js';
 import { SignInClient } from './sign-in-client.js';
 import { waitFor } from './wait-for.js';
 
-const RECOVERY_DEADLINE_MS = 20_000;
+const RECOVERY_DEADLINE_MS = 45_000;
 
 export type HealthStatus = 'ok' | 'degraded' | 'error';
 
@@ -12,10 +12,16 @@ export type HealthStatus = 'ok' | 'degraded' | 'error';
 export class Fleet {
   private constructor(readonly processes: readonly AppProcess[]) {}
 
+  /** One after the other: a process that starts takes a core, and there may be two. */
   static async start(size: number, environment: Record<string, string>): Promise<Fleet> {
-    return new Fleet(
-      await Promise.all(Array.from({ length: size }, () => AppProcess.start({ ...environment }))),
-    );
+    const processes: AppProcess[] = [];
+    try {
+      while (processes.length < size) processes.push(await AppProcess.start(environment));
+    } catch (error) {
+      await Promise.all(processes.map((each) => each.stop('SIGKILL')));
+      throw error;
+    }
+    return new Fleet(processes);
   }
 
   /** Counts round: turn after turn another process. */
@@ -91,8 +97,8 @@ export class Fleet {
     );
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.processes.map((each) => each.stop()));
+  async stop(name?: NodeJS.Signals): Promise<void> {
+    await Promise.all(this.processes.map((each) => each.stop(name)));
   }
 }
 
