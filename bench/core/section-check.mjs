@@ -68,15 +68,17 @@ function faultsOf({ id = '', what = '', ours, peer, target }, ids) {
  * @returns {Promise<T>}
  */
 async function within(ms, work) {
-  const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => {
-    throw new Error(`not within ${String(ms)} ms`);
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`not within ${String(ms)} ms`));
+    }, ms);
   });
-  late.catch(() => undefined);
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, /** @type {Promise<never>} */ (late)]);
   } finally {
-    timer.abort();
+    clearTimeout(timer);
   }
 }
 
