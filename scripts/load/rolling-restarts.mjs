@@ -99,8 +99,7 @@ async function runClient(port, { thinkMs, nextRequest }, clients, { answers, fai
     try {
       const { status, text } = await send(port, agent, wanted);
       answers[status] = (answers[status] ?? 0) + 1;
-      if (status >= 400)
-        failures.push(`${wanted.method} ${wanted.path}: ${String(status)} ${codeOf(text)}`);
+      if (status >= 400) failures.push(`${wanted.method} ${wanted.path}: ${String(status)} ${codeOf(text)}`);
     } catch (error) {
       failures.push(`${wanted.method} ${wanted.path}: ${String(error)}`);
     }
