@@ -61,7 +61,9 @@ export class Fleet {
   }
 
   start(): void {
-    void this.beat();
+    // The connection may still be on its way, which is nothing to warn of.
+    if (this.redis.isReady('rateLimit')) void this.beat();
+    else this.schedule(PROBE_MS);
   }
 
   /** Tells Redis that this process lives, and learns how many others do. Never rejects. */

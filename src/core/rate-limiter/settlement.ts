@@ -4,9 +4,8 @@ import { BUCKETS, type TokenAccount } from './token-account.js';
 import type { WindowCommands } from './window-commands.js';
 import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
 
-/** Every bucket has its turn once a second: how long spending far below the credit stays unreported. */
-const TURN_MS = 125;
-const BUCKETS_PER_TURN = BUCKETS / 8;
+/** Every bucket has its turn once in five seconds: how long spending far below the credit stays unreported. */
+const TURN_MS = 80;
 /** Accounts that one bucket reports at once: some milliseconds of this process. */
 const BUCKET_REPORT_MAX = 2048;
 /** Windows of one command: half a millisecond of the server. */
@@ -77,11 +76,9 @@ export class Settlement {
   private schedule(): NodeJS.Timeout {
     return setTimeout(() => {
       this.timer = null;
-      for (let count = 0; count < BUCKETS_PER_TURN; count += 1) {
-        // What is noted while Redis is away is reported when it is back.
-        if (this.fleet.isRedisUsable) void this.report(this.takeNoted(this.nextBucket));
-        this.nextBucket = (this.nextBucket + 1) % BUCKETS;
-      }
+      // What is noted while Redis is away is reported when it is back.
+      if (this.fleet.isRedisUsable) void this.report(this.takeNoted(this.nextBucket));
+      this.nextBucket = (this.nextBucket + 1) % BUCKETS;
       if (this.notedCount > 0) this.timer ??= this.schedule();
     }, TURN_MS).unref();
   }

@@ -47,34 +47,39 @@ local function first_above(value, field, from, to, bound)
   return from
 end
 
--- By far the most calls take one point from one window: the same as below without its tables.
-if #KEYS == 1 and mode == 'take' and not orders then
-  local key = KEYS[1]
-  local window, limit = read('>I4I4', ARGV[1])
-  local value = redis.call('GET', key)
-  local blocked, base, last, sum, records = 0, 0, 0, 0, ''
-  if value then
-    blocked, base = read('>I6I6', value)
-    sum = base
-    local size = #value
-    if size > HEAD then
-      last, sum = read('>I6I6', value, size - RECORD + 1)
-      if last <= now - window or last > now + window then
-        base, sum, last = 0, 0, 0
-      elseif read('>I6', value, HEAD + 1) > now - window then
-        records = sub(value, HEAD + 1)
-      else
-        local first = first_above(value, 1, 2, (size - HEAD) / RECORD, now - window)
-        base = read('>I6', value, HEAD + (first - 1) * RECORD - 5)
-        records = sub(value, HEAD + (first - 1) * RECORD + 1)
-      end
-    end
+-- What stands in the window of the key: its records, block, sum before the first record, time of the last one,
+-- sum, length and limit.
+local function look(i)
+  local window, limit = read('>I4I4', ARGV[1], i * 8 - 7)
+  local value = redis.call('GET', KEYS[i])
+  if not value then
+    return '', 0, 0, 0, 0, window, limit
   end
+  local size = #value
+  local blocked, base = read('>I6I6', value)
+  if size == HEAD then
+    return '', blocked, base, 0, base, window, limit
+  end
+  local last, sum = read('>I6I6', value, size - RECORD + 1)
+  -- A record can be postdated by a window at most: beyond that the clock of the server went back.
+  if last <= now - window or last > now + window then
+    return '', blocked, 0, 0, 0, window, limit
+  end
+  if read('>I6', value, HEAD + 1) > now - window then
+    return sub(value, HEAD + 1), blocked, base, last, sum, window, limit
+  end
+  local first = first_above(value, 1, 2, (size - HEAD) / RECORD, now - window)
+  base = read('>I6', value, HEAD + (first - 1) * RECORD - 5)
+  return sub(value, HEAD + (first - 1) * RECORD + 1), blocked, base, last, sum, window, limit
+end
+
+-- One point of what look() found, if it is admitted; the reply for the key.
+local function take_one(i, is_admitted, records, blocked, base, last, sum, window, limit)
   local used, granted, retry = sum - base, 0, 0
-  if blocked <= now and used < limit then
+  if is_admitted then
     local cell = limit > EXACT_MAX and math.max(1, math.floor(window / CELLS)) or 1
     local at = now
-    if #records > 0 then
+    if records ~= '' then
       at = math.max(last, now)
       if #records >= RECORDS_MAX * RECORD or math.floor(at / cell) == math.floor(last / cell) then
         records = sub(records, 1, -RECORD - 1)
@@ -82,7 +87,7 @@ if #KEYS == 1 and mode == 'take' and not orders then
     end
     granted, used, last, sum = 1, used + 1, at, sum + 1
     records = records .. write('>I6I6', at, sum)
-    redis.call('SET', key, write('>I6I6', blocked, base) .. records, 'PX', last + window - now)
+    redis.call('SET', KEYS[i], write('>I6I6', blocked, base) .. records, 'PX', last + window - now)
   end
   if used >= limit then
     local enough = first_above(write('>I6I6', 0, 0) .. records, 2, 1, #records / RECORD, base + used - limit)
@@ -91,7 +96,26 @@ if #KEYS == 1 and mode == 'take' and not orders then
   if blocked > now then
     retry = math.max(retry, blocked - now)
   end
-  return write('>I4I4I6I6', granted, math.max(0, limit - used), retry, #records > 0 and last + window - now or 0)
+  return write('>I4I4I6I6', granted, math.max(0, limit - used), retry, records ~= '' and last + window - now or 0)
+end
+
+-- By far the most calls take one point from each window: the same as below without its tables.
+if mode == 'take' and not orders then
+  if #KEYS == 1 then
+    local records, blocked, base, last, sum, window, limit = look(1)
+    local fits = blocked <= now and sum - base < limit
+    return take_one(1, fits, records, blocked, base, last, sum, window, limit)
+  end
+  local seen, all_fit = {}, true
+  for i = 1, #KEYS do
+    local one = { look(i) }
+    all_fit = all_fit and one[2] <= now and one[5] - one[3] < one[7]
+    seen[i] = one
+  end
+  for i = 1, #KEYS do
+    seen[i] = take_one(i, all_fit, unpack(seen[i]))
+  end
+  return table.concat(seen)
 end
 
 local states, is_admitted = {}, true
