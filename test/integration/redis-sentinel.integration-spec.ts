@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { isRedisUnavailable } from '../../src/infrastructure/redis/index.js';
 import { RedisUnderTest, timed } from '../support/redis-under-test.js';
 import { type RedisSentinel, startTestServices, type TestServices } from '../support/services/index.js';
@@ -56,6 +57,22 @@ describe('a role behind Sentinel', () => {
     await waitFor('a message', () => messages.includes('heard'));
     await old.restart();
   }, 60_000);
+
+  it('goes on when a failover is announced while it is asking for the master', async () => {
+    const { client } = redis;
+    await waitFor('the client', () => client.status === 'ready');
+    if (!(client instanceof Redis)) throw new Error('a role behind Sentinel has a client of one server');
+    let hasEnded = false;
+    client.once('end', () => (hasEnded = true));
+    client.once('connecting', () => {
+      // What the failover detector of the connection before does with the announcement.
+      (Reflect.get(client, 'connector') as { disconnect(): void }).disconnect();
+    });
+    client.disconnect(true);
+    await waitFor('the end of the client', () => hasEnded);
+    await waitFor('the client', () => client.status === 'ready');
+    expect(await client.set(KEY, 'later', 'PX', 60_000)).toBe('OK');
+  });
 
   it('leaves a master that hung and was replaced', async () => {
     await waitFor('the master', () => redis.client.ping().then(Boolean, () => false));

@@ -8,6 +8,8 @@ export type DeadlineRedisOptions = RedisOptions & { replyMapping?: 'legacy' };
 
 /** A client of one server whose every command settles within a deadline, unless its reply is there. */
 export class DeadlineRedis extends Redis {
+  /** Its owner has no more use for it. */
+  isClosed = false;
   private readonly deadlines: CommandDeadlines;
 
   constructor(options: DeadlineRedisOptions, deadlineMs: number, traffic: RedisTraffic) {
@@ -16,6 +18,11 @@ export class DeadlineRedis extends Redis {
       // Half open, or hung: a new connection finds out, and commands fail at once meanwhile.
       if (this.status === 'ready') this.disconnect(true);
     });
+  }
+
+  override disconnect(reconnect = false): void {
+    if (!reconnect) this.isClosed = true;
+    super.disconnect(reconnect);
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {

@@ -36,12 +36,28 @@ export function openClient(target: RedisTarget, options: ConnectionOptions): Red
   const client =
     target.mode === 'cluster'
       ? openCluster(target, options, traffic)
-      : new DeadlineRedis(
-          { ...serverOptions(target, options.name), retryStrategy: reconnectDelayMs },
-          options.deadlineMs,
-          traffic,
+      : keepTrying(
+          new DeadlineRedis(
+            { ...serverOptions(target, options.name), retryStrategy: reconnectDelayMs },
+            options.deadlineMs,
+            traffic,
+          ),
         );
   countOn(client, traffic);
+  return client;
+}
+
+/**
+ * A failover that the sentinels announce while the client is asking them for the master ends it for good
+ * (the failover detector of the lost connection stops the connector of the next one, ioredis 6.0): a process
+ * without Redis until somebody restarts it.
+ */
+function keepTrying(client: DeadlineRedis): DeadlineRedis {
+  client.on('end', () => {
+    setTimeout(() => {
+      if (!client.isClosed && client.status === 'end') client.connect().catch(() => undefined);
+    }, reconnectDelayMs(0)).unref();
+  });
   return client;
 }
 

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AppConfig, parseRedisUrl } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
 import { Metrics } from '../metrics/index.js';
+import { DeadlineRedis } from './deadline-redis.js';
 import { openClient } from './redis-connection.js';
 import { registerRedisMetrics } from './redis-metrics.js';
 import { REDIS_ROLES, type RedisClient, type RedisRole } from './redis-role.js';
@@ -114,7 +115,9 @@ export class RedisService implements OnApplicationShutdown {
     });
     // The client of the role says what there is to say.
     client.on('error', () => undefined);
-    client.once('end', () => this.blocking.delete(client));
+    client.on('end', () => {
+      if (!(client instanceof DeadlineRedis) || client.isClosed) this.blocking.delete(client);
+    });
     this.blocking.add(client);
     return client;
   }
