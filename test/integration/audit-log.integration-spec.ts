@@ -97,6 +97,16 @@ describe('the audit log', () => {
     await waitFor('the other entries', async () => (await countRows()) === 50);
   });
 
+  it('acknowledges what is recorded in the moment when nothing is left to send', async () => {
+    for (let microtasks = 0; microtasks < 12; microtasks += 1) {
+      await audit.log.record(event(0));
+      for (let passed = 0; passed < microtasks; passed += 1) await Promise.resolve();
+      let receipt: string | null = null;
+      void audit.log.record(event(1)).then((given) => (receipt = given));
+      await waitFor(`the receipt after ${String(microtasks)} microtasks`, () => receipt === 'redis');
+    }
+  });
+
   it('stores details as the very text that was hashed, whatever an event holds', async () => {
     const texts: string[] = [];
     fc.assert(

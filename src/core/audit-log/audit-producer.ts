@@ -39,6 +39,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
   private readonly queue: Batch[] = [];
   private buffered = 0;
   private spool: AuditSpool | null = null;
+  private isPumping = false;
   private pumping: Promise<void> | null = null;
   private retryAtMs = -Infinity;
   private readonly bufferMax: number;
@@ -121,23 +122,28 @@ export class AuditProducer implements BeforeApplicationShutdown {
 
   private pump(): void {
     this.wakeUp?.();
-    this.pumping ??= this.work().finally(() => {
-      this.pumping = null;
-    });
+    if (this.isPumping) return;
+    this.isPumping = true;
+    this.pumping = this.work();
   }
 
   /** Ends when there is nothing to do; while Redis is away it stays and tries again. */
   private async work(): Promise<void> {
     // What else is recorded in this turn of the event loop comes along.
     await new Promise(setImmediate);
-    for (;;) {
-      const [batch] = this.queue;
-      const isStored = batch === undefined || (await this.store(batch));
-      if (this.isStopping && (!isStored || this.queue.length === 0)) return;
-      if (this.hasSpooled && this.isDue) await this.replay();
-      if (isStored && this.queue.length > 0) continue;
-      if (isStored && !this.hasSpooled) return;
-      if (!this.isDue) await this.pause(isStored);
+    try {
+      for (;;) {
+        const [batch] = this.queue;
+        const isStored = batch === undefined || (await this.store(batch));
+        if (this.isStopping && (!isStored || this.queue.length === 0)) return;
+        if (this.hasSpooled && this.isDue) await this.replay();
+        if (isStored && this.queue.length > 0) continue;
+        if (isStored && !this.hasSpooled) return;
+        if (!this.isDue) await this.pause(isStored);
+      }
+    } finally {
+      // In the same step that has found nothing: what is recorded a microtask later begins anew.
+      this.isPumping = false;
     }
   }
 
