@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { SessionInstance } from '../support/session-instance.js';
 
-const UNKNOWN = { kind: 'refused', reason: 'unknown' };
+const UNKNOWN = { kind: 'refused', reason: 'unknown', subject: null };
 
 /** What of another layout, or of nobody, lies in the store when a version is rolled out or rolled back. */
 describe('a record that this version did not write', () => {
@@ -36,7 +36,7 @@ describe('a record that this version did not write', () => {
     });
     await redis.zadd(`caudal:session:index:{${tag}}`, Date.now() + 60_000, family);
     expect(await instance.store.rotate(bytes.toString('base64url'))).toEqual(UNKNOWN);
-    expect(await instance.store.revoke(bytes.toString('base64url'))).toBe(false);
+    expect(await instance.store.revoke(bytes.toString('base64url'))).toBeNull();
     expect((await instance.store.rotate((await instance.open('ada')).token)).kind).toBe('rotated');
   });
 

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { Command, Redis as Connection } from 'ioredis';
 import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
+import { StartError } from '../../../scripts/services/start-error.mjs';
 import { waitFor } from '../wait-for.js';
 import type { SharedServices } from './shared-services.js';
 
 const SLOTS = 16_384;
 const MASTERS = 3;
+const START_ATTEMPTS = 5;
 
 export interface RedisClusterOptions {
   /** Replicas of each master; 0 by default. */
@@ -86,22 +88,32 @@ function slotOf(key: string): number {
   return new Command('get', [key]).getSlot();
 }
 
-async function startNode(shared: SharedServices, settings: Record<string, string>): Promise<Redis> {
+/** Somebody else may take a free port before the node does, and the second one is ours to choose anew. */
+async function startNode(
+  shared: SharedServices,
+  settings: Record<string, string>,
+  attempts = START_ATTEMPTS,
+): Promise<Redis> {
   const name = `redis-node-${randomBytes(8).toString('hex')}`;
-  return startRedis({
-    dir: join(shared.directory, name),
-    name,
-    runDir: shared.runDir,
-    server: shared.redisServer,
-    settings: {
-      'cluster-enabled': 'yes',
-      'cluster-config-file': 'nodes.conf',
-      // The usual one, 10,000 above the other, would often be above 65,535.
-      'cluster-port': String(await findFreePort()),
-      'cluster-node-timeout': '1000',
-      ...settings,
-    },
-  });
+  try {
+    return await startRedis({
+      dir: join(shared.directory, name),
+      name,
+      runDir: shared.runDir,
+      server: shared.redisServer,
+      settings: {
+        'cluster-enabled': 'yes',
+        'cluster-config-file': 'nodes.conf',
+        // The usual one, 10,000 above the other, would often be above 65,535.
+        'cluster-port': String(await findFreePort()),
+        'cluster-node-timeout': '1000',
+        ...settings,
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof StartError) || attempts === 1) throw error;
+    return startNode(shared, settings, attempts - 1);
+  }
 }
 
 function connectTo(node: Redis): Connection {
