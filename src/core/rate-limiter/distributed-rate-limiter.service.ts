@@ -76,19 +76,15 @@ export class DistributedRateLimiter
       onReturn: () => void this.settlement.settle(),
     });
     this.settlement = new Settlement(this.commands, this.fleet, clock);
-    metrics.gauge({
+    metrics.reading({
       name: 'rate_limiter_fallback_active',
       help: '1 while limits are decided from memory because Redis is away',
-      collect: (gauge) => {
-        gauge.set(this.fleet.isRedisUsable ? 0 : 1);
-      },
+      read: () => (this.fleet.isRedisUsable ? 0 : 1),
     });
-    metrics.gauge({
+    metrics.reading({
       name: 'rate_limiter_live_pods',
       help: 'Processes that share the limits, as this one knows',
-      collect: (gauge) => {
-        gauge.set(this.fleet.podCount);
-      },
+      read: () => this.fleet.podCount,
     });
     metrics.gauge({
       name: 'rate_limiter_accounts',

@@ -120,27 +120,10 @@ end
 
 local states, is_admitted = {}, true
 for i = 1, #KEYS do
-  local window, limit = read('>I4I4', ARGV[1], i * 8 - 7)
+  local records, blocked, base, last, sum, window, limit = look(i)
   local forced, wanted, needed, back, lead, block, flags = 0, 1, 1, 0, 0, 0, 0
   if orders then
     forced, wanted, needed, back, lead, block, flags = read('>I4I4I4I4I4I4B', orders, i * 25 - 24)
-  end
-  local value = redis.call('GET', KEYS[i])
-  local count, first, blocked, base, last, sum = 0, 1, 0, 0, 0, 0
-  if value then
-    blocked, base = read('>I6I6', value)
-    sum = base
-    count = (#value - HEAD) / RECORD
-    if count > 0 then
-      last, sum = read('>I6I6', value, #value - RECORD + 1)
-      -- A record can be postdated by a window at most: beyond that the clock of the server went back.
-      if last <= now - window or last > now + window then
-        count, base, sum = 0, 0, 0
-      elseif read('>I6', value, HEAD + 1) <= now - window then
-        first = first_above(value, 1, 2, count, now - window)
-        base = read('>I6', value, HEAD + (first - 1) * RECORD - 5)
-      end
-    end
   end
   if back > 0 then
     sum = math.max(base, sum - back)
@@ -151,19 +134,18 @@ for i = 1, #KEYS do
   if not fits and flags % 2 == 0 then
     is_admitted = false
   end
-  states[i] = { value, count, first, blocked, base, last, sum, free, fits, is_blocked, window, limit, forced, wanted, needed, back, lead, block, flags }
+  states[i] = { records, blocked, base, last, sum, free, fits, is_blocked, window, limit, forced, wanted, needed, back, lead, block, flags }
 end
 
 local reply = {}
 for i = 1, #KEYS do
-  local value, count, first, blocked, base, last, sum, free, fits, is_blocked, window, limit, forced, wanted, needed, back, lead, block, flags = unpack(states[i])
+  local records, blocked, base, last, sum, free, fits, is_blocked, window, limit, forced, wanted, needed, back, lead, block, flags = unpack(states[i])
   local granted = 0
   if fits and (is_admitted or mode == 'each') then
     granted = math.max(0, math.min(wanted, free))
   end
   local is_changed = false
-  local records = value and sub(value, HEAD + (first - 1) * RECORD + 1, HEAD + count * RECORD) or ''
-  count = count - first + 1
+  local count = #records / RECORD
   if back > 0 and count > 0 then
     -- The newest points are those given back.
     while count > 1 and read('>I6', records, count * RECORD - RECORD - 5) >= sum do
