@@ -1,4 +1,5 @@
-import { hash, hkdfSync } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { deriveKey } from '../../common/derived-key.js';
 import type { Secrets } from '../../config/index.js';
 import { type AuditEntry, FIELD_SEPARATOR, timeOfId } from './audit-entry.js';
 
@@ -17,7 +18,6 @@ export interface ChainedEntry extends AuditEntry {
 }
 
 const PURPOSE = 'caudal audit chain v1';
-const KEY_BYTES = 32;
 
 /**
  * Links entries: each hash covers the one before and everything that the row says. Fields are taken as the
@@ -32,7 +32,7 @@ export class ChainLinks {
   private readonly key: string;
 
   constructor({ blindIndexKey }: Pick<Secrets, 'blindIndexKey'>) {
-    this.key = Buffer.from(hkdfSync('sha256', blindIndexKey, '', PURPOSE, KEY_BYTES)).toString('base64url');
+    this.key = deriveKey(blindIndexKey, PURPOSE).toString('base64url');
   }
 
   hash(previous: string, chain: number, seq: number, timeMs: number, entry: AuditEntry): string {

@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { deriveKey } from '../../common/derived-key.js';
 import type { Secrets } from '../../config/index.js';
 import type { ChainHead } from './audit-chain.js';
 
@@ -9,14 +10,13 @@ export interface AuditCheckpoint extends ChainHead {
 }
 
 const PURPOSE = 'caudal audit checkpoint v1';
-const KEY_BYTES = 32;
 
 /** Signs checkpoints with a key of its own, derived (HKDF, RFC 5869) from the one secret that never rotates. */
 export class CheckpointSigner {
   private readonly key: Buffer;
 
   constructor({ blindIndexKey }: Pick<Secrets, 'blindIndexKey'>) {
-    this.key = Buffer.from(hkdfSync('sha256', blindIndexKey, '', PURPOSE, KEY_BYTES));
+    this.key = deriveKey(blindIndexKey, PURPOSE);
   }
 
   /** One line without line breaks. */

@@ -1,5 +1,6 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { deriveKey } from '../../common/derived-key.js';
 import { AppConfig } from '../../config/index.js';
 import { redisKeys } from '../../infrastructure/redis/index.js';
 import { EndedSessions } from './ended-sessions.js';
@@ -47,9 +48,7 @@ export class DistributedSessionService extends SessionStore {
     private readonly metrics: SessionMetrics,
   ) {
     super();
-    this.tagKey = Buffer.from(
-      hkdfSync('sha256', config.secrets.blindIndexKey, '', 'session routing tag', 32),
-    );
+    this.tagKey = deriveKey(config.secrets.blindIndexKey, 'session routing tag');
     this.terms = sessionTermsOf(config);
   }
 
