@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { SystemClock } from '../../src/common/clock.js';
 import { loadConfig } from '../../src/config/index.js';
 import { DistributedCircuitBreakerService } from '../../src/core/circuit-breaker/distributed-circuit-breaker.service.js';
+import { FleetCircuit } from '../../src/core/circuit-breaker/fleet-circuit.js';
 import { type Breaker, CircuitBreaker, CircuitRefusedError } from '../../src/core/circuit-breaker/index.js';
 import { ProtectedMethods } from '../../src/core/circuit-breaker/protected-methods.js';
 import { createLogger } from '../../src/infrastructure/logging/index.js';
@@ -140,6 +141,44 @@ describe('the distributed circuit breaker', () => {
     const { retryAfterMs, generation } = late.breaker.report();
     expect(retryAfterMs).toBeGreaterThan(50_000);
     expect([generation, stateOf(first)]).toEqual([1, 'open']);
+  });
+
+  it('is not opened again by a process that has not heard yet that it was closed', async () => {
+    const config = loadConfig(testEnvironment(services));
+    const connections = new RedisService(config, createLogger('silent'), new Metrics());
+    const options = {
+      openMs: 1,
+      openMaxMs: 1,
+      openJitter: 0,
+      probes: 1,
+      quorum: 1,
+      probeLeaseMs: 10_000,
+      pollMs: 1000,
+    };
+    // Nobody listens: what it knows it has asked for.
+    const member = (isTripped: boolean) =>
+      new FleetCircuit(NAME, options, connections, String(isTripped), {
+        isTripped: () => isTripped,
+        decided: () => undefined,
+        lost: (error) => {
+          throw error;
+        },
+      });
+    const [late, prompt] = [member(true), member(false)];
+    try {
+      await waitFor('the connection', () => connections.isReady('main'));
+      await late.sync();
+      expect(late.known.state).toBe('open');
+      let leaseId: string | null = null;
+      await waitFor('a probe', async () => (leaseId = (await prompt.lease())?.id ?? null) !== null);
+      expect(await prompt.report(leaseId!, 'success')).toBe(true);
+      await late.sync();
+      expect(late.known).toMatchObject({ state: 'closed', generation: prompt.known.generation });
+      await late.sync();
+      expect(late.known.state).toBe('open');
+    } finally {
+      connections.onApplicationShutdown();
+    }
   });
 
   it('sends at most two commands a second during an outage', async () => {

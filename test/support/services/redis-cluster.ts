@@ -10,6 +10,10 @@ import type { SharedServices } from './shared-services.js';
 const SLOTS = 16_384;
 const MASTERS = 3;
 const START_ATTEMPTS = 5;
+/** Above what a busy machine's disk keeps a node from answering: a node that is thought dead is not asked. */
+const NODE_TIMEOUT_MS = 3000;
+/** Of the cluster's gossip, which takes a few rounds of a second. */
+const AGREEMENT_DEADLINE_MS = 60_000;
 
 export interface RedisClusterOptions {
   /** Replicas of each master; 0 by default. */
@@ -28,9 +32,12 @@ export interface RedisCluster {
   nodeOf(key: string): Promise<Redis>;
   /**
    * Moves the slot of the key with everything in it, live, as `redis-cli --cluster reshard` does.
-   * `whileMoving` runs when the slot is half way: its first keys are on the new node already.
+   * `whileMoving` runs when the slot is half way: its first keys are on the new node already. When it
+   * returns the nodes agree; the next move could otherwise leave a slot that each of two says the other has.
    */
   moveSlotOf(key: string, to: Redis, whileMoving?: () => Promise<void>): Promise<void>;
+  /** Until every node says that the cluster is whole and names the same owners, as of the same epochs. */
+  waitUntilAgreed(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,6 +57,15 @@ export async function startRedisCluster(
   const idOf = async (node: Redis): Promise<string> => String(await admin(node).call('CLUSTER', 'MYID'));
 
   await form(nodes, admin, idOf);
+  const waitUntilAgreed = () =>
+    waitFor(
+      'the nodes to agree',
+      async () => {
+        const views = await Promise.all(nodes.map((node) => viewOf(admin(node))));
+        return views.every((view) => view !== null && view === views[0]);
+      },
+      AGREEMENT_DEADLINE_MS,
+    );
   return {
     url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',')}`,
     nodes,
@@ -76,7 +92,9 @@ export async function startRedisCluster(
         await admin(node)
           .cluster('SETSLOT', slot, 'NODE', targetId)
           .catch(() => undefined);
+      await waitUntilAgreed();
     },
+    waitUntilAgreed,
     stop: async () => {
       for (const connection of admins.values()) connection.disconnect();
       await Promise.all(nodes.map((node) => node.stop()));
@@ -106,7 +124,7 @@ async function startNode(
         'cluster-config-file': 'nodes.conf',
         // The usual one, 10,000 above the other, would often be above 65,535.
         'cluster-port': String(await findFreePort()),
-        'cluster-node-timeout': '1000',
+        'cluster-node-timeout': String(NODE_TIMEOUT_MS),
         ...settings,
       },
     });
@@ -166,6 +184,24 @@ async function form(
       );
     }),
   );
+}
+
+/** Which node has which slots, and as of which epoch, in the eyes of one; null while that is in dispute. */
+async function viewOf(node: Connection): Promise<string | null> {
+  if (!(await node.cluster('INFO')).includes('cluster_state:ok')) return null;
+  const known = String(await node.cluster('NODES'))
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [id = '', , flags = '', , , , epoch = '', , ...slots] = line.split(' ');
+      return { id, isMaster: flags.includes('master'), epoch, slots };
+    });
+  const epochs = known.filter(({ isMaster }) => isMaster).map(({ epoch }) => epoch);
+  if (new Set(epochs).size < epochs.length) return null;
+  return known
+    .map(({ id, epoch, slots }) => [id, epoch, ...slots].join(' '))
+    .sort()
+    .join('\n');
 }
 
 /** The master that more than one node, or the only one left, names for the slot. */

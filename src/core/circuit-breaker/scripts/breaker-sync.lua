@@ -10,7 +10,7 @@
 -- ARGV[5]  open time of a first opening, milliseconds
 -- ARGV[6]  longest open time, milliseconds
 -- ARGV[7]  factor by chance, at least 1, that spreads the open times
--- ARGV[8]  generation that the process knows, 0 for none
+-- ARGV[8]  generation that the process knows, 0 for none: its vote counts only while that is the latest
 -- ARGV[9]  its mode
 -- ARGV[10] its state
 -- ARGV[11] its count of openings
@@ -40,7 +40,9 @@ if generation < known_generation then
   is_changed = true
 end
 
-if is_tripped and mode == 'automatic' and circuit == 'closed' then
+-- What a process has not heard of yet it cannot vote on: the circuit that it sees open has been closed since.
+local is_current = generation == known_generation
+if is_tripped and is_current and mode == 'automatic' and circuit == 'closed' then
   redis.call('ZADD', votes, now_ms, process_id)
   redis.call('ZREMRANGEBYSCORE', votes, '-inf', now_ms - vote_life_ms)
   redis.call('PEXPIRE', votes, vote_life_ms)
