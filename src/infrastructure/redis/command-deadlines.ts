@@ -7,6 +7,8 @@ interface Batch {
   commands: Command[] | null;
 }
 
+/** Commands that are sent within so long have a deadline in common. */
+const BATCH_MS = 1;
 /** A connection on which nothing at all was answered for so long is given up and made anew. */
 const SILENCE_MS = 1000;
 const COMPACT_AT = 1024;
@@ -14,11 +16,12 @@ const COMPACT_AT = 1024;
 export const timedOut = (): Error => new Error('Command timed out');
 
 /**
- * The deadlines of the commands of one connection, and what they took.
+ * The deadlines of the commands of one connection, and what they took, to the millisecond.
  *
- * Commands that are sent in one turn share a batch, which costs one entry and one listener however many
- * they are: a connection answers in order, so the last one's reply is behind those of the others. One
- * timer, set for the oldest batch, serves all; it is not touched when a command settles.
+ * Commands that are sent within a millisecond, before the first of them is answered, share a batch, which
+ * costs one entry and two listeners however many they are: a connection answers in order, so the last
+ * one's reply is behind those of the others. One timer, set for the oldest batch, serves all; it is not
+ * touched when a command settles.
  *
  * The library's own `commandTimeout` fails commands whose reply already waits in the socket when the
  * event loop was late, because timers run before sockets are read. Here a deadline that has passed lets
@@ -27,7 +30,8 @@ export const timedOut = (): Error => new Error('Command timed out');
 export class CommandDeadlines {
   private readonly queue: Batch[] = [];
   private head = 0;
-  private sending: Batch | null = null;
+  /** The latest batch, while commands may still join it. */
+  private open: Batch | null = null;
   private isArmed = false;
   private silentSinceMs: number | null = null;
 
@@ -40,40 +44,35 @@ export class CommandDeadlines {
   /** To be called for every command when it is sent. */
   watch(command: Command): void {
     this.traffic.pending += 1;
-    if (this.sending?.commands) {
-      this.sending.commands.push(command);
+    const nowMs = performance.now();
+    const { open } = this;
+    if (open?.commands && nowMs - open.startMs < BATCH_MS) {
+      open.commands.push(command);
       return;
     }
-    const batch: Batch = { startMs: performance.now(), commands: [command] };
-    this.sending = batch;
+    const batch: Batch = { startMs: nowMs, commands: [command] };
+    this.open = batch;
     this.queue.push(batch);
     if (!this.isArmed) this.arm(this.deadlineMs);
-    queueMicrotask(() => {
-      this.sending = null;
-      this.follow(batch);
-    });
+    this.listenTo(command, batch);
   }
 
-  /** Waits for the last command that is not settled. */
-  private follow(batch: Batch): void {
-    const { commands } = batch;
-    if (commands === null) return;
-    const last = commands.findLast((command) => !command.isSettled) ?? commands[commands.length - 1];
+  private listenTo(command: Command | undefined, batch: Batch): void {
     const onSettled = () => {
       this.finish(batch);
     };
-    last?.promise.then(onSettled, onSettled);
+    command?.promise.then(onSettled, onSettled);
   }
 
   private finish(batch: Batch): void {
     const { commands } = batch;
     if (commands === null) return;
-    // One that could not be sent is settled before those in front of it.
-    for (const command of commands)
-      if (!command.isSettled) {
-        this.follow(batch);
-        return;
-      }
+    if (this.open === batch) this.open = null;
+    const last = commands.findLast((command) => !command.isSettled);
+    if (last !== undefined) {
+      this.listenTo(last, batch);
+      return;
+    }
     batch.commands = null;
     this.silentSinceMs = null;
     this.traffic.pending -= commands.length;
