@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { findFreePort } from '../../scripts/services/ports.mjs';
-import { testEnvironment } from '../support/app-harness.js';
-import { AppProcess } from '../support/app-process.js';
-import { startTestServices, type TestServices } from '../support/services/index.js';
-import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
-import { TraceCollector } from '../support/trace-collector.js';
+import type { AppProcess } from '../support/app-process.js';
+import { ADDRESS } from '../support/shop.builder.js';
+import type { TraceCollector } from '../support/trace-collector.js';
+import { newTrace, TracingUnderTest } from '../support/tracing-under-test.js';
 import { waitFor } from '../support/wait-for.js';
 
 const [SERVER, CLIENT, ERROR] = [2, 3, 2];
@@ -20,64 +18,19 @@ const TELLS_WHAT_IT_LOADS = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 describe('traces', () => {
-  let services: TestServices;
+  let under: TracingUnderTest;
   let collector: TraceCollector;
-  let shop: Shop;
-  let buyer: Buyer;
-  let variantId: string;
-  const processes: AppProcess[] = [];
 
   beforeAll(async () => {
-    services = await startTestServices();
-    collector = await TraceCollector.start();
-    shop = new Shop(services.databaseUrl);
-    buyer = await shop.createBuyer();
-    variantId = await shop.createVariant(100);
+    under = await TracingUnderTest.start();
+    ({ collector } = under);
   });
+  afterEach(() => under.stopProcesses());
+  afterAll(() => under.close());
 
-  afterEach(async () => {
-    for (const application of processes.splice(0)) await application.stop();
-  });
-
-  afterAll(async () => {
-    await shop.close();
-    await collector.close();
-    await services.close();
-  });
-
-  const start = async (env: Record<string, string>): Promise<AppProcess> => {
-    const application = await AppProcess.start(
-      testEnvironment(services, {
-        LOG_LEVEL: 'info',
-        ACCESS_LOG: 'all',
-        NODE_OPTIONS: TELLS_WHAT_IT_LOADS,
-        ...env,
-      }),
-    );
-    processes.push(application);
-    return application;
-  };
-
-  const newTrace = () => {
-    const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
-    return { traceId, spanId, traceparent: (flags: string) => `00-${traceId}-${spanId}-${flags}` };
-  };
-
-  const order = (application: AppProcess, traceparent?: string, body?: object) =>
-    fetch(`${application.url}/api/v1/orders`, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        'Idempotency-Key': crypto.randomUUID(),
-        Authorization: `Bearer ${buyer.token}`,
-        ...(traceparent === undefined ? {} : { traceparent }),
-      },
-      body: JSON.stringify(body ?? { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS }),
-    }).then(async (answer) => ({
-      status: answer.status,
-      requestId: answer.headers.get('x-request-id'),
-      body: (await answer.json()) as Record<string, unknown>,
-    }));
+  const start = (env: Record<string, string>): Promise<AppProcess> =>
+    under.startProcess({ NODE_OPTIONS: TELLS_WHAT_IT_LOADS, ...env });
+  const order = (...args: Parameters<TracingUnderTest['order']>) => under.order(...args);
 
   it('lead from the caller over the request to Redis and PostgreSQL', async () => {
     const application = await start({

@@ -85,6 +85,37 @@ describe('migrations', () => {
     );
   });
 
+  it('give the events of an outbox in use room for their trace, in every partition', async () => {
+    const added = '20261122160000_outbox_traceparent';
+    const directory = join(prismaDirectory, 'migrations', added);
+    rmSync(directory, { recursive: true });
+    await migrate(url, { prismaDirectory });
+    // One in a partition of its own, one in the default one.
+    const insert = `INSERT INTO outbox_events (id, type, aggregate_id, payload, created_at)
+      VALUES (gen_random_uuid(), 'old.v1', gen_random_uuid(), '{}', $at)`;
+    const times = ['now()', "'2001-01-01Z'"];
+    await query(
+      url,
+      times.map((at) => insert.replace('$at', at)),
+    );
+
+    cpSync(join(projectPrisma, 'migrations', added), directory, { recursive: true });
+    expect(await migrate(url, { prismaDirectory })).toContain(added);
+    const rows = await query(url, [
+      "SELECT ensure_partition('outbox_events', '2100-01-01Z', '2100-01-02Z', '21000101')",
+      // A process of the release before goes on writing.
+      insert.replace('$at', "'2100-01-01T12:00Z'"),
+      `UPDATE outbox_events SET traceparent = 'a' WHERE created_at > '2100-01-01Z'`,
+      `SELECT DISTINCT tableoid::regclass::text <> 'outbox_events_default' AS "hasPartition", traceparent
+       FROM outbox_events ORDER BY 1, 2`,
+    ]);
+    expect(rows).toEqual([
+      { hasPartition: false, traceparent: null },
+      { hasPartition: true, traceparent: 'a' },
+      { hasPartition: true, traceparent: null },
+    ]);
+  });
+
   it('build exactly the schema', async () => {
     expect(await diffMigrationsToSchema(url)).toBe('');
   });

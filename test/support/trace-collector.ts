@@ -11,6 +11,7 @@ export interface CollectedSpan {
   readonly kind: number;
   readonly status: { readonly code?: number };
   readonly attributes: Readonly<Record<string, unknown>>;
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
 }
 
 interface OtlpSpan extends Omit<CollectedSpan, 'attributes'> {

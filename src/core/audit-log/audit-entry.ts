@@ -74,6 +74,14 @@ function requestOf(origin: AuditOrigin | null): string {
   return `${trace}, "requestId": ${quote(name(requestId))}${parent}`;
 }
 
+/** Of the request behind the entry; null when there is none, or none that is known. */
+export function traceparentOf({ details }: AuditEntry): string | null {
+  return LAST_TRACEPARENT.exec(details)?.[1] ?? null;
+}
+
+/** As {@link requestOf} writes it: no other member is the last one, and one of `before` or `after` is deeper. */
+const LAST_TRACEPARENT = /"traceparent": "([^"\\]*)"\}$/;
+
 function shortened(value: unknown): string | undefined {
   const text = canonicalJson(value);
   return text === undefined || text.length <= DETAILS_MAX ? text : '"[cut]"';

@@ -5,9 +5,11 @@ import {
   OptimizedPrismaService,
   type SqlTransaction,
 } from '../../infrastructure/database/prisma/index.js';
+import { activeTracing, type SpanAttributes } from '../../infrastructure/tracing/index.js';
 import { type ChainedEntry, type ChainHead, ChainLinks } from './audit-chain.js';
-import { type AuditEntry, timeOfId } from './audit-entry.js';
+import { type AuditEntry, timeOfId, traceparentOf } from './audit-entry.js';
 import { ChainLostError } from './audit-log.errors.js';
+import { OUTBOX_CHAIN } from './audit-stream.js';
 
 /** The right to append to a chain, and its last link as far as the owner knows. */
 export interface OwnedChain extends ChainHead {
@@ -33,6 +35,7 @@ export interface Appended {
 @Injectable()
 export class AuditSink {
   private readonly links: ChainLinks;
+  private readonly tracing = activeTracing();
 
   constructor(
     { secrets }: AppConfig,
@@ -100,10 +103,31 @@ export class AuditSink {
   }
 
   /**
-   * The entries in their order as the next links of the chain; committed when it resolves.
+   * The entries in their order as the next links of the chain; committed when it resolves. One span with links
+   * to the requests behind them.
    * @throws ChainLostError when the chain has another owner or another head than the caller believes.
    */
   async append(chain: OwnedChain, entries: readonly AuditEntry[], mayRepeat: boolean): Promise<Appended> {
+    const { tracing } = this;
+    if (tracing === null) return this.appendUntraced(chain, entries, mayRepeat);
+    const attributes = attributesOf(chain, entries.length);
+    const span = tracing.startBatch('process audit', 'consumer', attributes, entries.map(traceparentOf));
+    if (span === null) return this.appendUntraced(chain, entries, mayRepeat);
+    try {
+      const appended = await tracing.run(span, () => this.appendUntraced(chain, entries, mayRepeat));
+      span.end();
+      return appended;
+    } catch (error) {
+      span.end(error);
+      throw error;
+    }
+  }
+
+  private async appendUntraced(
+    chain: OwnedChain,
+    entries: readonly AuditEntry[],
+    mayRepeat: boolean,
+  ): Promise<Appended> {
     if (!mayRepeat) {
       try {
         return await this.appendAll(chain, entries);
@@ -140,6 +164,18 @@ export class AuditSink {
       return { head, duplicates };
     });
   }
+}
+
+/** By OpenTelemetry's conventions for messaging. */
+function attributesOf({ chain }: OwnedChain, count: number): SpanAttributes {
+  return {
+    'messaging.system': chain === OUTBOX_CHAIN ? 'postgresql' : 'redis',
+    'messaging.destination.name': 'audit',
+    'messaging.destination.partition.id': String(chain),
+    'messaging.operation.name': 'process',
+    'messaging.operation.type': 'process',
+    'messaging.batch.message_count': count,
+  };
 }
 
 async function insert(

@@ -6,6 +6,11 @@ export interface NewEvent {
   readonly payload: Readonly<Record<string, unknown>>;
   /** What the audit log says of it, made by `auditNote` of core/audit-log; stays in the database. */
   readonly audit?: string;
+  /**
+   * Of the request behind it, where many are worked on together; null when there is none. Otherwise left out:
+   * the event belongs to what its caller runs in. Kept only while it is recorded.
+   */
+  readonly traceparent?: string | null | undefined;
 }
 
 export interface DomainEvent extends NewEvent {

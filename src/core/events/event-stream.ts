@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { type RedisClient, redisKeys, RedisService } from '../../infrastructure/redis/index.js';
+import { activeTracing, type SpanAttributes } from '../../infrastructure/tracing/index.js';
 import type { DomainEvent } from './domain-event.js';
 
 export type EventHandler = (event: DomainEvent) => void;
@@ -19,6 +20,7 @@ const RETRY_MS = 200;
 @Injectable()
 export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly handlers = new Map<string, EventHandler[]>();
+  private readonly tracing = activeTracing();
   private isStopped = false;
   private current = false;
   private interruptionCount = 0;
@@ -90,11 +92,26 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
     return last?.[0] ?? '0-0';
   }
 
+  /** One span for all handlers of an event that is traced, below what caused it. */
   private dispatch(fields: readonly string[]): void {
     const record: Partial<Record<string, string>> = {};
     for (let i = 0; i + 1 < fields.length; i += 2) record[fields[i] ?? ''] = fields[i + 1];
+    const { id = '', type = '', traceparent } = record;
+    const handlers = this.handlers.get(type);
+    if (handlers === undefined) return;
+    const span =
+      this.tracing === null || traceparent === undefined
+        ? null
+        : this.tracing.startRoot('process events', 'consumer', attributesOf(id, type), traceparent);
+    if (span === null) this.handle(handlers, record);
+    else span.end(this.tracing?.run(span, () => this.handle(handlers, record)));
+  }
+
+  /** What the last of those that failed has thrown. */
+  private handle(handlers: readonly EventHandler[], record: Partial<Record<string, string>>): unknown {
     const { id = '', type = '', aggregateId = '', payload = '{}', position = '0' } = record;
-    for (const handle of this.handlers.get(type) ?? []) {
+    let failure: unknown;
+    for (const handle of handlers) {
       try {
         handle({
           id,
@@ -104,10 +121,24 @@ export class EventStream implements OnApplicationBootstrap, OnModuleDestroy {
           position: BigInt(position),
         });
       } catch (error) {
+        failure = error;
         this.logger.error({ err: error, type }, 'a handler of an event failed');
       }
     }
+    return failure;
   }
+}
+
+/** By OpenTelemetry's conventions for messaging. */
+function attributesOf(id: string, type: string): SpanAttributes {
+  return {
+    'messaging.system': 'redis',
+    'messaging.destination.name': 'events',
+    'messaging.operation.name': 'process',
+    'messaging.operation.type': 'process',
+    'messaging.message.id': id,
+    'caudal.event_type': type,
+  };
 }
 
 /** RESP3 answers XREAD with a map, RESP2 with an array of pairs; null when the block ended empty. */

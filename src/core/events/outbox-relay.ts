@@ -21,6 +21,7 @@ interface OutboxRow {
   aggregate_id: string;
   payload: string;
   audit: string | null;
+  traceparent: string | null;
   created_at: string;
 }
 
@@ -85,7 +86,7 @@ export class OutboxRelay implements OnModuleInit {
   private async relay(): Promise<boolean> {
     const { OUTBOX_BATCH_MAX: batchMax } = this.config.env;
     const rows = await this.database.write.$queryRawUnsafe<OutboxRow[]>(
-      `SELECT id::text, type, aggregate_id::text, payload::text, audit, created_at::text
+      `SELECT id::text, type, aggregate_id::text, payload::text, audit, traceparent, created_at::text
        FROM outbox_events WHERE published_at IS NULL ORDER BY created_at, id LIMIT ${String(batchMax)}`,
     );
     if (rows.length === 0) return false;
@@ -110,21 +111,10 @@ export class OutboxRelay implements OnModuleInit {
     const client = this.redis.client('main');
     const pipeline = client.pipeline();
     const key = redisKeys.events();
-    for (const { id, type, aggregate_id: aggregateId, payload } of rows) {
-      pipeline.xadd(
-        key,
-        '*',
-        'id',
-        id,
-        'type',
-        type,
-        'aggregateId',
-        aggregateId,
-        'payload',
-        payload,
-        'position',
-        position,
-      );
+    for (const { id, type, aggregate_id: aggregateId, payload, traceparent } of rows) {
+      const fields = ['id', id, 'type', type, 'aggregateId', aggregateId, 'payload', payload];
+      if (traceparent !== null) fields.push('traceparent', traceparent);
+      pipeline.xadd(key, '*', ...fields, 'position', position);
     }
     const [seconds] = await client.time();
     pipeline.xtrim(key, 'MINID', '~', Number(seconds) * 1000 - STREAM_LIFE_MS);

@@ -1,9 +1,10 @@
 import { type LoggerService, Global, Module, type DynamicModule } from '@nestjs/common';
 import { pino, destination, type Logger as PinoLogger } from 'pino';
 import type { LogLevel } from '../../config/index.js';
+import { activeTracing } from '../tracing/index.js';
 
 /**
- * JSON lines on stdout. ERROR means that a person must act; a refusal is never an error.
+ * JSON lines on stdout, with the `traceId` of what the caller runs in while that is traced. ERROR means that a person must act; a refusal is never an error.
  * Secrets, tokens, card data and session ids are never passed to it.
  */
 export abstract class Logger {
@@ -24,8 +25,9 @@ export interface ProcessLogger extends Logger {
   flush(): void;
 }
 
-export function createLogger(level: LogLevel): ProcessLogger {
-  const stream = destination({ fd: 1, sync: false, minLength: LOG_BUFFER_BYTES });
+/** `fd`: where the lines go, standard output unless it is said. */
+export function createLogger(level: LogLevel, fd = 1): ProcessLogger {
+  const stream = destination({ fd, sync: false, minLength: LOG_BUFFER_BYTES });
   let timer: NodeJS.Timeout | null = null;
   const flushed = {
     write: (line: string): void => {
@@ -48,21 +50,27 @@ export function createLogger(level: LogLevel): ProcessLogger {
   return {
     pino: instance,
     error: (fields, message) => {
-      instance.error(fields, message);
+      instance.error(traced(fields), message);
     },
     warn: (fields, message) => {
-      instance.warn(fields, message);
+      instance.warn(traced(fields), message);
     },
     info: (fields, message) => {
-      instance.info(fields, message);
+      instance.info(traced(fields), message);
     },
     debug: (fields, message) => {
-      instance.debug(fields, message);
+      instance.debug(traced(fields), message);
     },
     flush: () => {
       stream.flushSync();
     },
   };
+}
+
+/** Whoever logs of a request that is not theirs names its trace, which counts more. */
+function traced(fields: object): object {
+  const traceId = activeTracing()?.traceId() ?? null;
+  return traceId === null ? fields : { traceId, ...fields };
 }
 
 /** What Nest itself says goes through the same destination. */

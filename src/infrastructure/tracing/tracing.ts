@@ -3,6 +3,9 @@ import type { Metrics } from '../metrics/index.js';
 export type SpanKind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
+/** The links that OpenTelemetry keeps of one span unless it is told otherwise. */
+export const LINKS_MAX = 128;
+
 /** One piece of work within a trace. Ended once; what comes later is ignored. */
 export interface TraceSpan {
   readonly traceId: string;
@@ -31,10 +34,23 @@ export interface Tracing {
   ): TraceSpan | null;
   /** A span below the one that the caller runs in; null when that is none, or is not sampled. */
   startChild(name: string, kind: SpanKind, attributes: SpanAttributes): TraceSpan | null;
+  /**
+   * A span of work on many messages at once, linked to what caused them: to each of the `traceparents` that is
+   * recorded, up to {@link LINKS_MAX} of them (`caudal.links_left_out` counts the others). It lies below the span
+   * that the caller runs in, if there is one, and begins a trace otherwise. Null when nobody records anything.
+   */
+  startBatch(
+    name: string,
+    kind: SpanKind,
+    attributes: SpanAttributes,
+    traceparents: Iterable<string | null>,
+  ): TraceSpan | null;
   /** Runs the work, and all that it calls now or later, within the span. */
   run<T>(span: TraceSpan, work: () => T): T;
   /** The `traceparent` to send along with what leaves the process; null outside of a span. */
   traceparent(): string | null;
+  /** Of the span that the caller runs in; null outside of one. */
+  traceId(): string | null;
   expose(metrics: Metrics): void;
   /** Exports what is buffered, within two seconds; nothing is recorded any more. */
   close(): Promise<void>;

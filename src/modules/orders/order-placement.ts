@@ -4,7 +4,7 @@ import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
 import type { AuditedBy } from '../../core/audit-log/index.js';
 import { AdmissionLedger } from '../../core/admission/index.js';
-import { EventOutbox } from '../../core/events/index.js';
+import { EventOutbox, type NewEvent } from '../../core/events/index.js';
 import { type IdempotencyScope, IdempotencyStore, type StoredAnswer } from '../../core/idempotency/index.js';
 import { CartRepository } from '../cart/index.js';
 import {
@@ -194,11 +194,28 @@ export class OrderPlacement {
           const facts = { ...order, totalMinor: order.totals.total.amount };
           return by === undefined ? [] : [orderEvent('pending_payment', facts, by)];
         }),
-        ...levelsAfter(offers, remaining).map(stockChanged),
+        ...this.levelEvents(offers, remaining, granted),
       ]),
       this.idempotency.record(transaction, answers),
     ]);
     return answers;
+  }
+
+  /** What is left of a variant belongs to the request that took the last of its units. */
+  private levelEvents(
+    offers: ReadonlyMap<string, Offer>,
+    remaining: ReadonlyMap<string, number>,
+    granted: readonly Candidate[],
+  ): NewEvent[] {
+    const events = levelsAfter(offers, remaining).map(stockChanged);
+    if (!this.outbox.isTraced) return events;
+    const takers = new Map(
+      granted.flatMap(({ request: { lines, by } }) => lines.map(({ variantId }) => [variantId, by] as const)),
+    );
+    return events.map((event) => ({
+      ...event,
+      traceparent: takers.get(event.aggregateId)?.origin?.traceparent ?? null,
+    }));
   }
 
   private orderOf(request: PlacementRequest, offers: ReadonlyMap<string, Offer>, now: Date): NewOrder {
