@@ -377,16 +377,17 @@ export const ENVIRONMENT = {
     1,
     100_000,
   )({
-    default: 100,
+    default: 30,
     desc: 'Failed log-ins per hour and account from all networks where its owner has not signed in within 30 days.',
   }),
+  RATE_LIMIT_LOGIN_PER_DAY: int(1, 100_000)({ default: 100, desc: 'The same per day.' }),
   RATE_LIMIT_REGISTRATIONS_PER_HOUR: int(
     1,
     10_000,
   )({ default: 10, desc: 'Attempts per hour to register one e-mail address.' }),
   RATE_LIMIT_SHADOW: list({
     default: [],
-    desc: 'Policies that count and refuse nobody, comma separated, of `default`, `auth`, `user`, `api-key`, `login`, `login-account`, `registration`.',
+    desc: 'Policies that count and refuse nobody, comma separated, of `default`, `auth`, `user`, `api-key`, `login`, `login-account`, `login-account-day`, `registration`.',
   }),
   RATE_LIMIT_DENY_WITHOUT_REDIS: list({
     default: [],

@@ -13,8 +13,8 @@ const KNOWN_NETWORKS: RateLimitPolicy = {
 };
 
 /**
- * Attempts to get into an account. Each network has a few of its own, and all networks together have more,
- * so that guessing from many addresses ends as well. A network where the owner has signed in lately needs
+ * Attempts to get into an account. Each network has a few of its own, and all networks together have more, by
+ * the hour and by the day (NIST SP 800-63B: at most 100 failures of an account in a row), so that guessing from many addresses ends as well. A network where the owner has signed in lately needs
  * only its own: nobody can lock the owner out by guessing elsewhere (after the device cookies of OWASP, with
  * the network in the cookie's place). What succeeds is given back: only failures count.
  */
@@ -37,11 +37,11 @@ export class AccountAttempts {
 
   async tryLogin(email: string, address: string): Promise<Decision> {
     const [account, network] = [this.accountOf(email), clientNetwork(address)];
-    const [own, all] = this.loginCharges(account, network);
-    const decision = await this.limiter.take([own, all]);
-    const [ofNetwork, ofAccount] = decision.states;
-    if (decision.outcome !== 'denied' || ofNetwork?.isWithin !== true || ofAccount?.isWithin !== false)
-      return decision;
+    const [own, ...all] = this.loginCharges(account, network);
+    const decision = await this.limiter.take([own, ...all]);
+    const [ofNetwork, ...ofAccount] = decision.states;
+    const isOfAccount = ofAccount.some(({ isWithin }) => !isWithin);
+    if (decision.outcome !== 'denied' || ofNetwork?.isWithin !== true || !isOfAccount) return decision;
     return (await this.isKnown(account, network)) ? this.limiter.take([own]) : decision;
   }
 
@@ -67,10 +67,11 @@ export class AccountAttempts {
     return states[0]?.isWithin === false;
   }
 
-  private loginCharges(account: string, network: string): [Charge, Charge] {
+  private loginCharges(account: string, network: string): [Charge, Charge, Charge] {
     return [
       { policy: this.policies.get('login'), subject: `${account}|${network}`, cost: 1 },
       { policy: this.policies.get('login-account'), subject: account, cost: 1 },
+      { policy: this.policies.get('login-account-day'), subject: account, cost: 1 },
     ];
   }
 }

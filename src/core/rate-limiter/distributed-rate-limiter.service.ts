@@ -151,9 +151,9 @@ export class DistributedRateLimiter
 
   override async reset({ policy, subject }: Pick<Charge, 'policy' | 'subject'>): Promise<void> {
     const { accounts } = this.bookOf(policy);
-    const { redisKey } = accounts.get(subject);
+    const { redisKey, terms } = accounts.get(subject);
     accounts.delete(subject);
-    if (!this.fleet.isRedisUsable) return;
+    if (!this.fleet.isRedisUsable || !terms.keepsLog) return;
     await this.redis
       .client('rateLimit')
       .unlink(redisKey)
@@ -265,6 +265,7 @@ export class DistributedRateLimiter
       if (mustDeny) {
         account.window.remove(cost);
       } else {
+        if (!account.terms.keepsLog) continue;
         account.spendWithoutRedis(cost);
         this.settlement.note(account);
       }
@@ -292,7 +293,7 @@ export class DistributedRateLimiter
       locally(account, this.clock.monotonicMs());
       account.forgetDenial();
     }
-    if (!this.fleet.isRedisUsable) return;
+    if (!this.fleet.isRedisUsable || !open.every(({ account }) => account.terms.keepsLog)) return;
     await this.run(open, 'each', () => order).catch((error: unknown) => {
       this.fleet.trip(error);
     });

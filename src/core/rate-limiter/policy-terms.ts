@@ -13,6 +13,10 @@ const LOCAL_WINDOW_MS_MIN = 10_000;
 
 /** What a policy means for one process among so many. */
 export class PolicyTerms {
+  /** Under which name its points are counted. */
+  readonly log: string;
+  /** Tells the log what did not happen by a decision of its own: it is the only one there, or looks back furthest. */
+  readonly keepsLog: boolean;
   /** Decisions may be taken in this process and reported; otherwise each one asks Redis. */
   readonly isLocal: boolean;
   /** Points of one subject that may be spent before they are reported. */
@@ -24,11 +28,18 @@ export class PolicyTerms {
   /** The limit of this process alone while Redis is away; at least 1, or nobody would ever pass. */
   share = 0;
 
+  /** @throws RangeError when the policy cannot count in the log that it names. */
   constructor(
     readonly policy: RateLimitPolicy,
     podCount: number,
   ) {
-    const { limit, windowMs, blockMs = 0 } = policy;
+    const { limit, windowMs, blockMs = 0, log } = policy;
+    if (log !== undefined && (limit > EXACT_LIMIT_MAX || windowMs > log.windowMs))
+      throw new RangeError(
+        `the policy ${policy.name} of the log ${log.name} has more than ${String(EXACT_LIMIT_MAX)} points, or a longer window`,
+      );
+    this.log = log?.name ?? policy.name;
+    this.keepsLog = log === undefined || log.windowMs === windowMs;
     this.isLocal = limit > EXACT_LIMIT_MAX && windowMs >= LOCAL_WINDOW_MS_MIN && blockMs === 0;
     this.leadMs = Math.min(LEAD_MS_MAX, Math.floor(windowMs * LEAD_SHARE));
     this.shareAmong(podCount);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import type { RateLimitPolicy } from './rate-limiter.js';
+import { EXACT_LIMIT_MAX } from './sliding-window.js';
 
 /** Who a policy counts. `account`: whom the e-mail address of the body names, whether it exists or not. */
 export type PolicySubject = 'client' | 'user' | 'account';
@@ -13,6 +14,7 @@ export const POLICY_SUBJECTS = {
   user: 'user',
   login: 'account',
   'login-account': 'account',
+  'login-account-day': 'account',
   registration: 'account',
 } as const satisfies Record<string, PolicySubject>;
 
@@ -20,6 +22,7 @@ export type PolicyName = keyof typeof POLICY_SUBJECTS;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 /** The policies as they are configured. */
 @Injectable()
@@ -36,13 +39,20 @@ export class RateLimitPolicies {
       isShadow: shadow.has(name),
       withoutRedis: denying.has(name) ? 'deny' : 'memory',
     });
+    // One log for both, where both are small enough for it.
+    const isExact = Math.max(env.RATE_LIMIT_LOGIN_PER_HOUR, env.RATE_LIMIT_LOGIN_PER_DAY) <= EXACT_LIMIT_MAX;
+    const attempts = isExact ? { log: { name: 'login-account', windowMs: DAY_MS } } : {};
     this.policies = {
       default: policy('default', env.RATE_LIMIT_PER_MINUTE, MINUTE_MS),
       auth: policy('auth', env.RATE_LIMIT_AUTH_PER_MINUTE, MINUTE_MS),
       'api-key': policy('api-key', env.RATE_LIMIT_API_KEY_PER_MINUTE, MINUTE_MS),
       user: policy('user', env.RATE_LIMIT_USER_PER_MINUTE, MINUTE_MS),
       login: policy('login', env.RATE_LIMIT_LOGIN_PER_QUARTER_HOUR, 15 * MINUTE_MS),
-      'login-account': policy('login-account', env.RATE_LIMIT_LOGIN_PER_HOUR, HOUR_MS),
+      'login-account': { ...policy('login-account', env.RATE_LIMIT_LOGIN_PER_HOUR, HOUR_MS), ...attempts },
+      'login-account-day': {
+        ...policy('login-account-day', env.RATE_LIMIT_LOGIN_PER_DAY, DAY_MS),
+        ...attempts,
+      },
       registration: policy('registration', env.RATE_LIMIT_REGISTRATIONS_PER_HOUR, HOUR_MS),
     };
   }

@@ -1,3 +1,11 @@
+/** What several policies count together. */
+export interface PolicyLog {
+  /** As of a policy. */
+  readonly name: string;
+  /** The longest window among them, milliseconds. */
+  readonly windowMs: number;
+}
+
 /**
  * What one policy allows a subject: at most `limit` points in any stretch of `windowMs`.
  *
@@ -17,6 +25,13 @@ export interface RateLimitPolicy {
   readonly isShadow?: boolean;
   /** What happens while Redis is away: this process's share of the limit from memory, or nobody passes. */
   readonly withoutRedis?: 'memory' | 'deny';
+  /**
+   * Policies that are always asked together, such as `short`, `medium` and `long`, may count in one log, which
+   * makes three of them about as cheap as one. They stand behind each other in a call, with the same subject
+   * and cost; up to 128 points each, over windows of different lengths. A penalty, a refund or a block is
+   * meant for each of them, as if they had a log each; the one with the longest window tells it the log.
+   */
+  readonly log?: PolicyLog;
 }
 
 /** One subject asks for points of one policy. */

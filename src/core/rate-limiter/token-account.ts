@@ -58,7 +58,7 @@ export class TokenAccount {
       subject.length > SUBJECT_LENGTH_MAX
         ? createHash('sha256').update(subject).digest('base64url')
         : subject;
-    this.redisKey = redisKeys.limitWindow(String(this.bucket), `${terms.policy.name}:${name}`);
+    this.redisKey = redisKeys.limitWindow(String(this.bucket), `${terms.log}:${name}`);
   }
 
   standing(cost: number, nowMs: number): Standing {

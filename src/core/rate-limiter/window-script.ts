@@ -1,4 +1,5 @@
 import { RedisScript } from '../../infrastructure/redis/index.js';
+import type { RateLimitPolicy } from './rate-limiter.js';
 import type { WindowTerms } from './sliding-window.js';
 
 /** What is asked of one window; the fields of ARGV[3] of window-take.lua. Points and milliseconds. */
@@ -21,7 +22,7 @@ export interface WindowReply {
   readonly resetMs: number;
 }
 
-const TERMS_BYTES = 8;
+const TERMS_BYTES = 12;
 const ORDER_BYTES = 25;
 const REPLY_BYTES = 20;
 const NEVER = 2 ** 48 - 1;
@@ -48,11 +49,13 @@ export const windowTake = new RedisScript(
   { isBinary: true },
 );
 
-export function encodeTerms(terms: readonly WindowTerms[]): Buffer {
+export function encodeTerms(terms: readonly (WindowTerms & Pick<RateLimitPolicy, 'log'>)[]): Buffer {
   const bytes = Buffer.allocUnsafe(terms.length * TERMS_BYTES);
-  for (const [index, { windowMs, limit }] of terms.entries()) {
-    bytes.writeUInt32BE(windowMs, index * TERMS_BYTES);
-    bytes.writeUInt32BE(limit, index * TERMS_BYTES + 4);
+  let at = 0;
+  for (const { windowMs, limit, log } of terms) {
+    at = bytes.writeUInt32BE(windowMs, at);
+    at = bytes.writeUInt32BE(limit, at);
+    at = bytes.writeUInt32BE(log?.windowMs ?? windowMs, at);
   }
   return bytes;
 }

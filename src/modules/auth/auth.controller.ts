@@ -61,7 +61,7 @@ export class AuthController {
 
   @Post('login')
   @HttpCode(200)
-  @RateLimit('auth', 'login', 'login-account')
+  @RateLimit('auth', 'login', 'login-account', 'login-account-day')
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Sign in with e-mail and password', description: TAKES_CART_ALONG })
   @ApiOkResponse({ type: SignedInResponse, description: 'Signed in; sets the refresh cookie.' })
