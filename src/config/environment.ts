@@ -443,8 +443,18 @@ export const ENVIRONMENT = {
   SESSION_MONITOR_SCAN_COUNT: int(
     10,
     10_000,
-  )({ default: 500, desc: 'Keys that one slice of a run looks at.' }),
-  SESSION_MONITOR_PAUSE_MS: int(0, 1000)({ default: 5, desc: 'Pause between two slices of a run.' }),
+  )({ default: 200, desc: 'Keys that one slice of a run looks at.' }),
+  SESSION_MONITOR_BUSY_PERCENT: int(
+    1,
+    100,
+  )({
+    default: 10,
+    desc: 'Share of its time that a run works, as long as it ends within the interval; it rests for the other.',
+  }),
+  SESSION_MONITOR_NICE: int(
+    0,
+    19,
+  )({ default: 10, desc: 'Nice value of the thread of the session monitor, on Linux; 0 leaves it alone.' }),
   SESSION_MONITOR_HEARTBEAT_DEADLINE_MS: int(
     200,
     60_000,

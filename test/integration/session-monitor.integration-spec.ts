@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import { readdirSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { SystemClock } from '../../src/common/clock.js';
 import { loadConfig } from '../../src/config/index.js';
 import { MonitorLease } from '../../src/core/session-monitor/monitor-lease.js';
@@ -31,7 +33,6 @@ class MonitorInstance {
     const config = loadConfig({
       SESSION_MONITOR_INTERVAL_MS: '3600000',
       SESSION_MONITOR_SCAN_COUNT: '50',
-      SESSION_MONITOR_PAUSE_MS: '1',
       ...environment,
       FEATURE_SESSION_MONITOR: environment['FEATURE_SESSION_MONITOR'] ?? 'true',
     });
@@ -131,6 +132,16 @@ describe('the session monitor', () => {
     expect(await monitor.metric('session_monitor_scanned_total')).toBe(USERS);
     expect(await monitor.metric('sessions_active_by_age{age="hour"}')).toBe(USERS + 3);
     expect(await monitor.metric('session_monitor_runs_total{outcome="published"}')).toBe(1);
+  });
+
+  it('lowers the priority of its thread, and of no other one of the process', async () => {
+    const nice = Math.min(19, getPriority(process.pid) + 3);
+    const asNice = () =>
+      readdirSync('/proc/self/task').filter((thread) => getPriority(Number(thread)) === nice).length;
+    const [before, main] = [asNice(), getPriority(process.pid)];
+    const monitor = await start({ SESSION_MONITOR_NICE: String(nice) });
+    await waitFor('the statistics', async () => (await monitor.statistics()) !== null);
+    expect([asNice(), getPriority(process.pid)]).toEqual([before + 1, main]);
   });
 
   it('of eight processes scans no more than that of one, and all of them know the result', async () => {

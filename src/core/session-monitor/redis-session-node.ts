@@ -14,6 +14,10 @@ export class RedisSessionNode implements SessionNode {
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
+  size(): Promise<number> {
+    return this.redis.dbsize();
+  }
+
   async scan(cursor: string, count: number): Promise<{ cursor: string; keys: string[] }> {
     const [next, keys] = await this.redis.scan(cursor, 'MATCH', BOOKS, 'COUNT', count, 'TYPE', 'hash');
     return { cursor: next, keys };

@@ -1,10 +1,14 @@
 import type { RedisTarget } from '../../config/index.js';
 import type { SessionStatistics } from './session-monitor.js';
 
-/** How much of Redis one run may take: slices of at most `count` keys, with a pause between two. */
+/** How much of the machine and of Redis one run may take. */
 export interface ScanBudget {
+  /** Keys that one slice looks at: how long Redis, and whoever waits for a core, is held at once. */
   readonly count: number;
-  readonly pauseMs: number;
+  /** Share of its time that a run works; it rests for the other. */
+  readonly busyPercent: number;
+  /** A run that would take longer rests less. */
+  readonly paceMs: number;
 }
 
 /** What a thread is started with. */
@@ -15,6 +19,8 @@ export interface WorkerSetup {
   readonly beatMs: number;
   readonly target: RedisTarget;
   readonly commandDeadlineMs: number;
+  /** The nice value of the thread, 0 to 19, where threads have one of their own. */
+  readonly nice: number;
 }
 
 export type MonitorCommand =

@@ -15,6 +15,7 @@ import type {
   WorkerSetup,
 } from './session-monitor.protocol.js';
 import { scanSessions } from './session-scan.js';
+import { lowerThreadPriority } from './thread-priority.js';
 
 const READY_DEADLINE_MS = 5000;
 const LOOP_RESOLUTION_MS = 10;
@@ -23,6 +24,8 @@ const NANOSECONDS_PER_MS = 1e6;
 const setup = workerData as WorkerSetup;
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a thread');
+
+lowerThreadPriority(setup.nice);
 
 const beats = new Int32Array(setup.beats);
 const beating = setInterval(() => Atomics.add(beats, 0, 1), setup.beatMs);

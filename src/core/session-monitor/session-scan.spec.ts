@@ -1,3 +1,4 @@
+import { ManualClock } from '../../common/manual-clock.js';
 import { scanSessions, type SessionNode } from './session-scan.js';
 
 const NOW_MS = Date.UTC(2026, 0, 31);
@@ -14,9 +15,14 @@ function recordOf(untilMs: number): Buffer {
 const live = () => recordOf(NOW_MS + HOUR_MS);
 const expired = (agoMs = HOUR_MS) => recordOf(NOW_MS - agoMs);
 
+/** What asking a FakeNode for a slice takes. */
+const SLICE_MS = 2;
+const clock = new ManualClock();
+
 /** A server with so many books, which hands out as many of them a slice as it is asked for. */
 class FakeNode implements SessionNode {
   scanCalls = 0;
+  readonly booksRead: number[] = [];
   readonly unreadable = new Set<string>();
 
   constructor(readonly books: Map<string, Record<string, Buffer>>) {}
@@ -25,7 +31,12 @@ class FakeNode implements SessionNode {
     return Promise.resolve(NOW_MS);
   }
 
+  size(): Promise<number> {
+    return Promise.resolve(this.books.size);
+  }
+
   scan(cursor: string, count: number) {
+    clock.advance(SLICE_MS);
     this.scanCalls += 1;
     const keys = [...this.books.keys()];
     const end = Number(cursor) + count;
@@ -36,6 +47,7 @@ class FakeNode implements SessionNode {
   }
 
   readBooks(keys: readonly string[]) {
+    this.booksRead.push(keys.length);
     return Promise.resolve(
       keys.map((key) => (this.unreadable.has(key) ? null : (this.books.get(key) ?? {}))),
     );
@@ -61,13 +73,14 @@ describe('a run through all sessions', () => {
   const pauses: number[] = [];
   const run = (nodes: FakeNode[], count = 100, signal = new AbortController().signal) =>
     scanSessions(nodes, {
-      budget: { count, pauseMs: 7 },
+      budget: { count, busyPercent: 20, paceMs: 60_000 },
       signal,
       pause: (ms) => {
         pauses.push(ms);
+        clock.advance(ms);
         return Promise.resolve();
       },
-      monotonicMs: () => 0,
+      monotonicMs: () => clock.monotonicMs(),
     });
 
   beforeEach(() => {
@@ -93,16 +106,25 @@ describe('a run through all sessions', () => {
     expect(Object.keys(node.books.get(bookKeyOf('cleo')) ?? {})).toEqual(['subject', 's1', 's2']);
   });
 
-  it('goes through every master of a cluster in slices of the budget, with a pause between two', async () => {
-    const many = (prefix: string, count: number) =>
-      nodeOf(
-        Object.fromEntries(Array.from({ length: count }, (_, i) => [`${prefix}${String(i)}`, { s: live() }])),
-      );
+  const many = (prefix: string, count: number) =>
+    nodeOf(
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${prefix}${String(i)}`, { s: live() }])),
+    );
+
+  it('goes through every master of a cluster in slices of the budget, and rests in proportion', async () => {
     const nodes = [many('a', 95), many('b', 30), many('c', 1)];
     const { scanCalls, scanned, statistics } = await run(nodes, 10);
     expect(nodes.map((node) => node.scanCalls)).toEqual([10, 3, 1]);
     expect([scanCalls, scanned, statistics.sessions]).toEqual([14, 126, 126]);
-    expect(pauses).toEqual(Array.from({ length: 11 }, () => 7));
+    const rest = 4 * SLICE_MS;
+    expect(pauses).toEqual(Array.from({ length: scanCalls }, () => rest));
+  });
+
+  it('reads few books at once, however many or few a slice holds', async () => {
+    const node = many('a', 120);
+    await run([node], 1000);
+    await run([node], 20);
+    expect(node.booksRead).toEqual([50, 50, 20, 50, 50, 20]);
   });
 
   it('counts books that cannot be read, and goes on', async () => {

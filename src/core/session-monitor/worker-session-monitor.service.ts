@@ -22,8 +22,10 @@ const REST_MS = 300_000;
 const BEATS_PER_DEADLINE = 10;
 /** Commands of the thread are nobody's request: they may take longer than REDIS_COMMAND_TIMEOUT_MS. */
 const COMMAND_DEADLINE_MS = 2000;
-/** A run that lasts longer has lost its way: at 500 keys and 5 ms a slice this is 30 million keys. */
+/** A run that lasts longer has lost its way: at 4 µs a key and no rests this is more than 100 million. */
 const RUN_DEADLINE_MS = 600_000;
+/** A run rests less rather than take longer, however long the interval is. */
+const RUN_PACE_MAX_MS = RUN_DEADLINE_MS / 2;
 const NANOSECONDS_PER_MS = 1e6;
 const LOOP_RESOLUTION_MS = 10;
 /**
@@ -177,10 +179,15 @@ export class WorkerSessionMonitorService
 
   private startRun(): void {
     const { clock, config } = this.parts;
-    const { SESSION_MONITOR_SCAN_COUNT: count, SESSION_MONITOR_PAUSE_MS: pauseMs } = config.env;
+    const { env } = config;
+    const budget = {
+      count: env.SESSION_MONITOR_SCAN_COUNT,
+      busyPercent: env.SESSION_MONITOR_BUSY_PERCENT,
+      paceMs: Math.min(env.SESSION_MONITOR_INTERVAL_MS, RUN_PACE_MAX_MS),
+    };
     const id = this.runCount + 1;
     // A thread that is being replaced takes no order; the next tick asks again.
-    if (!this.worker.post({ kind: 'run', runId: id, budget: { count, pauseMs } })) return;
+    if (!this.worker.post({ kind: 'run', runId: id, budget })) return;
     this.runCount = id;
     const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
     loop.enable();
@@ -249,6 +256,7 @@ export class WorkerSessionMonitorService
       beatMs: env.SESSION_MONITOR_HEARTBEAT_DEADLINE_MS / BEATS_PER_DEADLINE,
       target: parseRedisUrl(env.REDIS_SESSION_URL || env.REDIS_URL),
       commandDeadlineMs: COMMAND_DEADLINE_MS,
+      nice: env.SESSION_MONITOR_NICE,
     };
     return new Worker(this.parts.workerFile, {
       workerData,
