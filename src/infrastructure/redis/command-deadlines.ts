@@ -9,8 +9,9 @@ interface Batch {
 
 /** Commands that are sent within so long have a deadline in common. */
 const BATCH_MS = 1;
-/** A connection on which nothing at all was answered for so long is given up and made anew. */
+/** A connection on which nothing at all was answered for so long, or so many deadlines, is given up and made anew. */
 const SILENCE_MS = 1000;
+const SILENT_DEADLINES = 3;
 const COMPACT_AT = 1024;
 
 export const timedOut = (): Error => new Error('Command timed out');
@@ -34,12 +35,15 @@ export class CommandDeadlines {
   private open: Batch | null = null;
   private isArmed = false;
   private silentSinceMs: number | null = null;
+  private readonly silenceMs: number;
 
   constructor(
     private readonly deadlineMs: number,
     private readonly traffic: RedisTraffic,
     private readonly onSilence: () => void,
-  ) {}
+  ) {
+    this.silenceMs = Math.max(SILENCE_MS, SILENT_DEADLINES * deadlineMs);
+  }
 
   /** To be called for every command when it is sent. */
   watch(command: Command): void {
@@ -111,7 +115,7 @@ export class CommandDeadlines {
       const error = timedOut();
       for (const command of late) command.reject(error);
     }
-    if (this.silentSinceMs !== null && nowMs - this.silentSinceMs >= SILENCE_MS) {
+    if (this.silentSinceMs !== null && nowMs - this.silentSinceMs >= this.silenceMs) {
       this.silentSinceMs = null;
       this.onSilence();
     }
