@@ -168,6 +168,7 @@ function readSecrets(env: CleanedEnv<typeof ENVIRONMENT>, ephemeral: string[]): 
     blindIndexKey: key32('BLIND_INDEX_KEY', env.BLIND_INDEX_KEY),
     cursorSigningKey: key32('CURSOR_SIGNING_KEY', env.CURSOR_SIGNING_KEY),
   };
+  if (env.REFUSE_EPHEMERAL_KEYS) problems.push(...ephemeral.map((name) => `${name}: not configured`));
   if (problems.length > 0) throw new ConfigurationError(problems);
   return secrets;
 }

@@ -273,6 +273,10 @@ export const ENVIRONMENT = {
     default: '',
     desc: 'Key (base64, 32 bytes) that signs list cursors; the same on every instance.',
   }),
+  REFUSE_EPHEMERAL_KEYS: bool({
+    default: false,
+    desc: 'Refuse to start when a key is not configured, instead of making one that ends with the process; the image sets it.',
+  }),
   PASSWORD_HASH_THREADS: int(1, 16)({ default: 2, desc: 'Threads that hash passwords.' }),
   PASSWORD_HASH_QUEUE_MAX: int(
     1,

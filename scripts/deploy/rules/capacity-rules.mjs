@@ -1,0 +1,214 @@
+// @ts-check
+import {
+  amount,
+  autoscalerOf,
+  containersOf,
+  environmentOf,
+  isOurs,
+  nameOf,
+  ofKind,
+  podLabels,
+  podsAtMost,
+  selects,
+  share,
+  workloadsOf,
+} from '../manifests.mjs';
+import { found } from './pod-rules.mjs';
+
+/**
+ * @typedef {import('../manifests.mjs').Deployment} Deployment
+ * @typedef {import('../manifests.mjs').Finding} Finding
+ * @typedef {import('../manifests.mjs').KubernetesObject} KubernetesObject
+ */
+
+/** The product's promise (core-services, section 10). */
+const PODS_MIN = 10;
+const PODS_MAX = 200;
+/** What PostgreSQL keeps for superusers, replication, migrations and backups. */
+const CONNECTIONS_RESERVED = 30;
+/** Of a PostgreSQL that this rendering does not contain; docs/operations.md asks for it. */
+const CONNECTIONS_OF_POSTGRES = 300;
+
+/**
+ * The quota holds every pod that can exist at once.
+ *
+ * @param {Deployment} deployment
+ * @returns {Finding[]}
+ */
+export function quota({ objects }) {
+  const quotas = ofKind(objects, 'ResourceQuota');
+  const needs = { pods: 0, 'requests.cpu': 0, 'requests.memory': 0, 'limits.memory': 0 };
+  for (const workload of workloadsOf(objects)) {
+    const pods = podsAtMost(objects, workload);
+    needs.pods += pods;
+    for (const { resources = {} } of containersOf(workload)) {
+      needs['requests.cpu'] += pods * amount(resources.requests?.['cpu']);
+      needs['requests.memory'] += pods * amount(resources.requests?.['memory']);
+      needs['limits.memory'] += pods * amount(resources.limits?.['memory']);
+    }
+  }
+  if (quotas.length === 0) return [{ rule: 'quota', where: 'ResourceQuota', message: 'there is none' }];
+  return quotas.flatMap((object) =>
+    found(
+      'quota',
+      nameOf(object),
+      Object.entries(needs).map(([name, need]) => {
+        const limit = object.spec?.hard?.[name];
+        if (limit === undefined) return `${name} is not bounded`;
+        return (
+          amount(limit) < need && `${name} is ${String(limit)}, but ${String(need)} can be needed at once`
+        );
+      }),
+    ),
+  );
+}
+
+/**
+ * @param {Deployment} deployment
+ * @returns {Finding[]}
+ */
+export function connections({ objects }) {
+  const text = ofKind(objects, 'ConfigMap').flatMap(({ data = {} }) => data['pgbouncer.ini'] ?? [])[0];
+  const pgbouncer = ofKind(objects, 'Deployment').find((workload) =>
+    containersOf(workload).some(({ name }) => name === 'pgbouncer'),
+  );
+  if (text === undefined || pgbouncer === undefined)
+    return [{ rule: 'connections', where: 'pgbouncer', message: 'there is no PgBouncer' }];
+  const setting = (/** @type {string} */ name) =>
+    new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)`, 'm').exec(text)?.[1];
+  const databases = [...text.matchAll(/^\s*(\w+) = host=\S+.*?(?:pool_size=(\d+))?\s*$/gm)];
+  const sizes = databases.map(([, , size]) => Number(size ?? setting('default_pool_size') ?? 20));
+  const replicas = databases.length - 1;
+
+  const clients = workloadsOf(objects).reduce((sum, workload) => {
+    const container = containersOf(workload).find(({ env = [] }) => env.some(({ name }) => name === 'ROLE'));
+    if (container === undefined) return sum;
+    return sum + podsAtMost(objects, workload) * connectionsOf(environmentOf(objects, container), replicas);
+  }, 0);
+  const clientsMax = Number(setting('max_client_conn') ?? 100);
+  // The writer may be any of the servers, and is then also one of the entries of the replicas.
+  const [writer = 0, ...readers] = sizes;
+  const servers = podsAtMost(objects, pgbouncer) * (writer + Math.max(0, ...readers));
+  const postgres = ofKind(objects, 'Cluster').map(postgresConnections)[0] ?? CONNECTIONS_OF_POSTGRES;
+
+  return found('connections', nameOf(pgbouncer), [
+    setting('pool_mode') !== 'transaction' && 'pool_mode is not transaction',
+    replicas < 1 && 'there is no entry for a replica',
+    clients > clientsMax &&
+      `max_client_conn is ${String(clientsMax)}, but the fleet opens up to ${String(clients)} connections`,
+    servers > postgres - CONNECTIONS_RESERVED &&
+      `up to ${String(servers)} connections to one PostgreSQL, of which ${String(postgres)} less ${String(CONNECTIONS_RESERVED)} are to be had`,
+  ]);
+}
+
+/** @param {KubernetesObject} cluster of CloudNativePG */
+function postgresConnections(cluster) {
+  const spec = /** @type {{ postgresql?: { parameters?: Record<string, string> } }} */ (cluster.spec ?? {});
+  return Number(spec.postgresql?.parameters?.['max_connections'] ?? 100);
+}
+
+/**
+ * What one process opens (`connectionBudget` of the application, with its rounding).
+ *
+ * @param {ReadonlyMap<string, string>} environment
+ * @param {number} replicas
+ */
+function connectionsOf(environment, replicas) {
+  const write = Number(environment.get('DATABASE_WRITE_POOL_SIZE') ?? 40);
+  const read = Number(environment.get('DATABASE_READ_POOL_SIZE') ?? 60);
+  const limit = Number(environment.get('DATABASE_CONNECTION_LIMIT') ?? 100);
+  const part = Math.min(1, limit / (write + read));
+  const perReplica = replicas === 0 ? 0 : Math.max(1, Math.floor(Math.floor(read * part) / replicas));
+  return Math.max(1, Math.floor(write * part)) + perReplica * replicas + replicas + 1;
+}
+
+/**
+ * The autoscaler's bounds, its targets, and nothing else that scales or sizes by the same measure.
+ *
+ * @param {Deployment} deployment
+ * @returns {Finding[]}
+ */
+export function scaling({ objects, metrics }) {
+  const autoscalers = ofKind(objects, 'HorizontalPodAutoscaler');
+  const scaled = workloadsOf(objects).filter((workload) => autoscalerOf(objects, workload) !== undefined);
+  return [
+    ...autoscalers.flatMap((autoscaler) => {
+      const {
+        minReplicas = 1,
+        maxReplicas = 0,
+        metrics: measures = [],
+        scaleTargetRef,
+      } = autoscaler.spec ?? {};
+      const target = scaled.find(({ metadata }) => metadata?.name === scaleTargetRef?.name);
+      const resources = measures.flatMap(({ resource }) => resource?.name ?? []);
+      const sized = ofKind(objects, 'VerticalPodAutoscaler')
+        .filter(
+          ({ spec }) =>
+            spec?.targetRef?.name === scaleTargetRef?.name && spec?.updatePolicy?.updateMode !== 'Off',
+        )
+        .flatMap(({ spec }) =>
+          (spec?.resourcePolicy?.containerPolicies ?? [{}]).flatMap(
+            ({ controlledResources = ['cpu', 'memory'] }) => controlledResources,
+          ),
+        );
+      return found('scaling', nameOf(autoscaler), [
+        target === undefined && `scales ${String(scaleTargetRef?.name)}, which does not exist`,
+        minReplicas < PODS_MIN && `minReplicas is below ${String(PODS_MIN)}`,
+        maxReplicas !== PODS_MAX && `maxReplicas is not ${String(PODS_MAX)}`,
+        !resources.includes('cpu') && 'does not scale on CPU',
+        resources.some((name) => sized.includes(name)) && 'a VPA sizes pods by what this scales on',
+        ...measures.map(({ pods }) => {
+          const name = pods?.metric?.name;
+          // The adapter's rule renames counters: http_requests_total becomes http_requests_per_second.
+          return (
+            name !== undefined &&
+            !metrics.has(name.replace(/_per_second$/, '_total')) &&
+            `the application has no metric for ${name}`
+          );
+        }),
+      ]);
+    }),
+    ...(autoscalers.length === 0
+      ? [{ rule: 'scaling', where: 'HorizontalPodAutoscaler', message: 'there is none' }]
+      : []),
+    ...scaled.flatMap((workload) =>
+      found('scaling', nameOf(workload), [
+        workload.spec?.replicas !== undefined && 'sets replicas, which are the autoscaler’s',
+      ]),
+    ),
+  ];
+}
+
+/**
+ * Everything that serves may be drained, but never so much of it at once that the rest is overloaded.
+ *
+ * @param {Deployment} deployment
+ * @returns {Finding[]}
+ */
+export function disruption({ objects }) {
+  const budgets = ofKind(objects, 'PodDisruptionBudget');
+  return ofKind(objects, 'Deployment').flatMap((workload) => {
+    const own = budgets.filter(({ spec }) => selects(spec?.selector, podLabels(workload)));
+    const autoscaler = autoscalerOf(objects, workload);
+    const pods = autoscaler?.spec?.minReplicas ?? workload.spec?.replicas ?? 1;
+    const maxUnavailable = own[0]?.spec?.maxUnavailable;
+    const away = share(maxUnavailable, pods, Math.ceil);
+    const cpu = autoscaler?.spec?.metrics?.find(({ resource }) => resource?.name === 'cpu')?.resource?.target
+      ?.averageUtilization;
+    const rollout = workload.spec?.strategy?.rollingUpdate ?? {};
+    return found('disruption', nameOf(workload), [
+      own.length !== 1 && `${String(own.length)} disruption budgets select it, not one`,
+      own.length === 1 &&
+        maxUnavailable === undefined &&
+        'its budget has no maxUnavailable, so it cannot scale',
+      own.length === 1 && away < 1 && 'its budget never lets a node be drained',
+      away >= pods && 'its budget lets all pods go at once',
+      cpu !== undefined &&
+        (cpu * pods) / Math.max(1, pods - away) >= 100 &&
+        `with ${String(away)} of ${String(pods)} pods gone the others need ${String(Math.round((cpu * pods) / Math.max(1, pods - away)))} % of their CPU`,
+      containersOf(workload).some(isOurs) &&
+        share(rollout.maxUnavailable ?? '25%', pods, Math.floor) > 0 &&
+        'a rollout takes pods away before others are ready',
+    ]);
+  });
+}

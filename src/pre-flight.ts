@@ -1,0 +1,13 @@
+import { runPreFlight } from './bootstrap/pre-flight/run-pre-flight.js';
+import { runTool } from './bootstrap/run-tool.js';
+import { loadConfig } from './config/index.js';
+
+/**
+ * node dist/pre-flight.js: what the entry point of the image asks before it becomes the application. It
+ * loads little, because its time counts as part of the start.
+ */
+runTool('pre-flight', () =>
+  runPreFlight(loadConfig(), (line) => {
+    process.stderr.write(`pre-flight: ${line}\n`);
+  }),
+);
