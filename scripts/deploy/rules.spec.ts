@@ -17,15 +17,21 @@ const FILES: ReadonlyMap<string, string> = new Map([
   ),
 ]);
 
-/** The rules that find something. */
-function brokenRules(files: ReadonlyMap<string, string>): string[] {
-  const objects = [...files]
-    .filter(([name]) => name.endsWith('.yaml'))
-    .flatMap(([name, text]) => parseObjects(text, name));
+const isManifest = (name: string): boolean => name.endsWith('.yaml');
+const PARSED = new Map(
+  [...FILES].filter(([name]) => isManifest(name)).map(([name, text]) => [name, parseObjects(text, name)]),
+);
+
+/** The rules that find something, with one file of another content. */
+function brokenRules(changed = '', content = ''): string[] {
+  const textOf = (name: string) => (name === changed ? content : (FILES.get(name) ?? ''));
+  const objects = [...PARSED].flatMap(([name, parsed]) =>
+    name === changed ? parseObjects(content, name) : parsed,
+  );
   const findings = [
     ...checkManifests({ objects, settings, metrics }),
-    ...dockerfile(files.get('Dockerfile.production') ?? '', 'Dockerfile.production'),
-    ...dockerignore(files.get('.dockerignore') ?? ''),
+    ...dockerfile(textOf('Dockerfile.production'), 'Dockerfile.production'),
+    ...dockerignore(textOf('.dockerignore')),
   ];
   return [...new Set(findings.map(({ rule }) => rule))];
 }
@@ -302,7 +308,7 @@ const MUTATIONS: readonly Mutation[] = [
 
 describe('the rules of the deployment', () => {
   it('have nothing against what is in the repository', () => {
-    expect(brokenRules(FILES)).toEqual([]);
+    expect(brokenRules()).toEqual([]);
   });
 
   it('catch every seeded mutation', () => {
@@ -310,7 +316,7 @@ describe('the rules of the deployment', () => {
       const original = FILES.get(file) ?? '';
       const mutated = original.replace(from, () => to);
       if (mutated === original) throw new Error(`"${String(from)}" is not in ${file}`);
-      return brokenRules(new Map([...FILES, [file, mutated]])).includes(rule);
+      return brokenRules(file, mutated).includes(rule);
     };
     const survivors = MUTATIONS.filter((mutation) => !isCaught(mutation));
     process.stdout.write(
