@@ -3,15 +3,13 @@ import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Doorbell, redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
-import { LINE_SEPARATOR } from './audit-entry.js';
+import { AuditBatch } from './audit-batch.js';
 import type { AuditReceipt } from './audit-log.js';
 import { AuditMetrics } from './audit-log.metrics.js';
-import { AuditSpool, type RoutedLine } from './audit-spool.js';
+import { AuditSpool } from './audit-spool.js';
 
 /** Events that are sent together; the reply of one such batch is well within the deadline of a command. */
 const BATCH_EVENTS = 1000;
-/** Events in one entry of a stream: what is bundled costs Redis one command instead of so many. */
-const LINES_PER_ENTRY = 100;
 /** A stream that nobody writes to or reads for this long is gone. */
 const STREAM_LIFE_MS = 30 * 24 * 3_600_000;
 /** While Redis does not take events, it is asked again this often. */
@@ -22,7 +20,7 @@ const DROPPABLE_SHARE = 0.5;
 const appendScript = new RedisScript<number>(new URL('./scripts/batch-append.lua', import.meta.url), Number);
 
 interface Batch {
-  readonly lines: RoutedLine[];
+  readonly lines: AuditBatch;
   readonly receipt: Promise<AuditReceipt>;
   readonly settle: (receipt: AuditReceipt) => void;
   /** It is under way, or was: nothing more goes into it. */
@@ -88,14 +86,14 @@ export class AuditProducer implements BeforeApplicationShutdown {
   }
 
   /** The receipt is a promise of the whole batch; null when the event was dropped. */
-  submit(line: RoutedLine, isDroppable: boolean): Promise<AuditReceipt> | null {
+  submit(route: number, line: string, isDroppable: boolean): Promise<AuditReceipt> | null {
     if (this.buffered >= this.bufferMax * (isDroppable ? DROPPABLE_SHARE : 1)) return null;
     let batch = this.queue.at(-1);
-    if (batch === undefined || batch.isSealed || batch.lines.length >= BATCH_EVENTS) {
-      batch = newBatch();
+    if (batch === undefined || batch.isSealed || batch.lines.size >= BATCH_EVENTS) {
+      batch = newBatch(this.config.env.AUDIT_PARTITIONS);
       this.queue.push(batch);
     }
-    batch.lines.push(line);
+    batch.lines.add(route, line);
     this.buffered += 1;
     this.pump();
     return batch.receipt;
@@ -181,16 +179,19 @@ export class AuditProducer implements BeforeApplicationShutdown {
       return false;
     }
     this.queue.shift();
-    this.buffered -= batch.lines.length;
-    this.metrics.sent.inc({ to: isSent ? 'redis' : 'disk' }, batch.lines.length);
-    batch.settle(isSent ? 'redis' : 'disk');
+    this.buffered -= batch.lines.size;
+    this.metrics.sent.inc({ to: isSent ? 'redis' : 'disk' }, batch.lines.size);
+    const receipt: AuditReceipt = isSent ? 'redis' : 'disk';
+    // The next batch goes out before a thousand callers go on.
+    if (this.queue.length > 0) setImmediate(batch.settle, receipt);
+    else batch.settle(receipt);
     return true;
   }
 
-  private async spoolLines(lines: readonly RoutedLine[]): Promise<boolean> {
+  private async spoolLines(lines: AuditBatch): Promise<boolean> {
     if (this.spool === null) return false;
     try {
-      const isTaken = await this.spool.append(lines);
+      const isTaken = await this.spool.append(lines.lines());
       this.reportSpool(isTaken ? null : 'it is full');
       return isTaken;
     } catch (error) {
@@ -208,7 +209,8 @@ export class AuditProducer implements BeforeApplicationShutdown {
   private async replay(): Promise<void> {
     try {
       const chunk = (await this.spool?.peek()) ?? null;
-      if (chunk === null || !(await this.send(chunk.lines))) return;
+      if (chunk === null) return;
+      if (!(await this.send(AuditBatch.of(chunk.lines, this.config.env.AUDIT_PARTITIONS)))) return;
       await this.spool?.remove(chunk);
       this.metrics.replayed.inc(chunk.lines.length);
     } catch (error) {
@@ -218,23 +220,21 @@ export class AuditProducer implements BeforeApplicationShutdown {
   }
 
   /** True when every stream has its lines. When one has not, others may have theirs: they come twice then. */
-  private async send(lines: readonly RoutedLine[]): Promise<boolean> {
+  private async send(lines: AuditBatch): Promise<boolean> {
     const client = this.redis.client('main');
-    const { AUDIT_PARTITIONS: partitions, AUDIT_STREAM_ENTRIES_MAX: entriesMax } = this.config.env;
+    const { AUDIT_STREAM_ENTRIES_MAX: entriesMax } = this.config.env;
     this.bell.ring();
     try {
       const lengths = await Promise.all(
-        bundlesOf(lines, partitions).flatMap((bundles, partition) =>
-          bundles.length === 0
-            ? []
-            : [
-                appendScript.run(
-                  client,
-                  [redisKeys.auditStream(String(partition))],
-                  [entriesMax, STREAM_LIFE_MS, ...bundles],
-                ),
-              ],
-        ),
+        lines
+          .entries()
+          .map(({ partition, entries }) =>
+            appendScript.run(
+              client,
+              [redisKeys.auditStream(String(partition))],
+              [entriesMax, STREAM_LIFE_MS, ...entries],
+            ),
+          ),
       );
       if (lengths.includes(-1)) throw new Error('a stream is full');
     } catch (error) {
@@ -249,22 +249,10 @@ export class AuditProducer implements BeforeApplicationShutdown {
   }
 }
 
-/** For each partition the entries of its stream. */
-function bundlesOf(lines: readonly RoutedLine[], partitions: number): string[][] {
-  const byPartition = Array.from({ length: partitions }, (): string[] => []);
-  for (const { route, line } of lines) byPartition[route % partitions]?.push(line);
-  return byPartition.map((own) => {
-    const bundles: string[] = [];
-    for (let from = 0; from < own.length; from += LINES_PER_ENTRY)
-      bundles.push(own.slice(from, from + LINES_PER_ENTRY).join(LINE_SEPARATOR));
-    return bundles;
-  });
-}
-
-function newBatch(): Batch {
+function newBatch(partitions: number): Batch {
   let settle: Batch['settle'] = () => undefined;
   const receipt = new Promise<AuditReceipt>((resolve) => {
     settle = resolve;
   });
-  return { lines: [], receipt, settle, isSealed: false };
+  return { lines: new AuditBatch(partitions), receipt, settle, isSealed: false };
 }

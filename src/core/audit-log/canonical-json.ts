@@ -1,7 +1,9 @@
-import { isSecretName, redactText } from './redaction.js';
+import { isPlain, isSecretName, redactText } from './redaction.js';
 
 const DEPTH_MAX = 6;
 const MEMBERS_MAX = 100;
+const LABELS_KEPT_MAX = 1000;
+const LABEL_KEPT_LENGTH_MAX = 100;
 const REDACTED = '"[redacted]"';
 const CUT = '"[cut]"';
 
@@ -49,18 +51,40 @@ function arrayText(values: readonly unknown[], depth: number): string {
 
 function objectText(value: Readonly<Record<string, unknown>>, depth: number): string {
   const names = Object.keys(value);
-  if (!names.every(isAscii)) return objectText(withCleanNames(value), depth);
-  if (names.length > 1) names.sort(compareNames);
+  if (!areSorted(names)) names.sort(compareNames);
   let text = '';
   let count = 0;
   for (const name of names) {
-    const member = isSecretName(name) ? REDACTED : canonicalJson(value[name], depth + 1);
+    const label = labelOf(name);
+    if (!label.isClean) return objectText(withCleanNames(value), depth);
+    const member = label.isSecret ? REDACTED : canonicalJson(value[name], depth + 1);
     if (member === undefined) continue;
-    text += count === 0 ? `${quote(name)}: ${member}` : `, ${quote(name)}: ${member}`;
+    text += count === 0 ? label.text + member : `, ${label.text}${member}`;
     count += 1;
     if (count === MEMBERS_MAX) break;
   }
   return `{${text}}`;
+}
+
+/** What there is to know of a member's name. */
+interface Label {
+  /** Between quotes, with the colon. */
+  readonly text: string;
+  readonly isSecret: boolean;
+  readonly isClean: boolean;
+}
+
+/** Asked for every member of every event, of which there are few different ones. */
+const labels = new Map<string, Label>();
+
+function labelOf(name: string): Label {
+  let label = labels.get(name);
+  if (label === undefined) {
+    label = { text: `${quote(name)}: `, isSecret: isSecretName(name), isClean: isAscii(name) };
+    if (labels.size >= LABELS_KEPT_MAX) labels.clear();
+    if (name.length <= LABEL_KEPT_LENGTH_MAX) labels.set(name, label);
+  }
+  return label;
 }
 
 /** Names as code has them: whatever else is in one is replaced, so that nothing can be hidden in a name. */
@@ -68,6 +92,12 @@ function withCleanNames(value: Readonly<Record<string, unknown>>): Record<string
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [name.replaceAll(/[^\u0020-\u007e]/g, '?'), member]),
   );
+}
+
+function areSorted(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i += 1)
+    if (compareNames(names[i - 1] ?? '', names[i] ?? '') > 0) return false;
+  return true;
 }
 
 /** jsonb sorts by the number of bytes first. */
@@ -82,6 +112,4 @@ function numberText(value: number): string {
   return text.includes('e') ? `"${text}"` : text;
 }
 
-// eslint-disable-next-line no-control-regex -- they have to be escaped
-const isPlain = (text: string): boolean => !/["\\\u0000-\u001f\ud800-\udfff]/.test(text);
 const isAscii = (text: string): boolean => /^[\u0020-\u007e]*$/.test(text);

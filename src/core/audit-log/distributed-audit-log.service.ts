@@ -39,7 +39,7 @@ export class DistributedAuditLogService extends AuditLog implements OnModuleInit
     const line = newId() + FIELD_SEPARATOR + auditLine(event, event.class);
     this.metrics.recorded[event.class].inc();
     const isDroppable = event.class === 'access';
-    const receipt = this.producer.submit({ route: routeOf(event.resource), line }, isDroppable);
+    const receipt = this.producer.submit(routeOf(event.resource), line, isDroppable);
     if (receipt === null) return this.drop(event);
     return isDroppable ? RECEIPTS.memory : receipt;
   }

@@ -1,5 +1,6 @@
 const TEXT_MAX = 1000;
-const NAMES_KEPT_MAX = 1000;
+/** What is shorter has no room for a token or a card number. */
+const SUSPICIOUS_MIN = 12;
 const REDACTED = '[redacted]';
 
 /** Names of members that hold what must not be stored, in whatever spelling. */
@@ -13,18 +14,16 @@ const LONG_NUMBER = /\b\d(?:[ -]?\d){12,18}\b/g;
 const UNCLEAN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 const SUSPICIOUS = /\d[\d -]{11}|eyJ|bearer/i;
 
-/** Asked for every member of every event, of which there are few different ones. */
-const knownNames = new Map<string, boolean>();
-
 export function isSecretName(name: string): boolean {
-  let isSecret = knownNames.get(name);
-  if (isSecret === undefined) {
-    isSecret = SECRET_NAME.test(name);
-    if (knownNames.size >= NAMES_KEPT_MAX) knownNames.clear();
-    knownNames.set(name, isSecret);
-  }
-  return isSecret;
+  return SECRET_NAME.test(name);
 }
+
+/** Printable ASCII without quotes and backslashes: clean, and the same between the quotes of JSON. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text);
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Without line breaks and control characters, which would forge lines where it is printed, and well-formed. */
 export function cleanText(text: string): string {
@@ -33,13 +32,14 @@ export function cleanText(text: string): string {
 
 /** Clean, at most {@link TEXT_MAX} characters, and without what looks like a token or a card number. */
 export function redactText(text: string): string {
+  if (text.length < SUSPICIOUS_MIN && isPlain(text)) return text;
   const cut = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
   const redacted = SUSPICIOUS.test(cut)
     ? cut
         .replace(TOKEN, REDACTED)
         .replace(LONG_NUMBER, (digits) => (isCardNumber(digits) ? REDACTED : digits))
     : cut;
-  return cleanText(redacted);
+  return isPlain(redacted) ? redacted : cleanText(redacted);
 }
 
 /** Luhn's check, which nine of ten numbers of that length fail. */
