@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { newId } from '../../src/common/ids.js';
-import { auditLine, FIELD_SEPARATOR, parseEntry } from '../../src/core/audit-log/audit-entry.js';
+import {
+  type AuditEntry,
+  auditLine,
+  FIELD_SEPARATOR,
+  parseEntry,
+} from '../../src/core/audit-log/audit-entry.js';
 import type { AuditEvent } from '../../src/core/audit-log/audit-log.js';
 import { canonicalJson } from '../../src/core/audit-log/canonical-json.js';
 import { redisKeys } from '../../src/infrastructure/redis/index.js';
@@ -23,6 +28,14 @@ function event(n: number, resource = `thing:${String(n % 7)}`): AuditEvent {
     after: { n, name: `naïve "${String(n)}" ✂`, password: 'hunter2' },
     origin: { requestId: `request-${String(n)}`, traceId: null, ip: '192.0.2.1' },
   };
+}
+
+function entries(count: number, from: number): AuditEntry[] {
+  return Array.from({ length: count }, (_, i) => {
+    const entry = parseEntry(newId() + FIELD_SEPARATOR + auditLine(event(from + i), 'security'));
+    if (entry === null) throw new Error('no entry');
+    return entry;
+  });
 }
 
 describe('the audit log', () => {
@@ -215,12 +228,6 @@ describe('the audit log', () => {
 
   it('never forks a chain, however many believe to own it', async () => {
     const other = await AuditLogUnderTest.start(services, ENV, { consumes: false });
-    const entries = (count: number, from: number) =>
-      Array.from({ length: count }, (_, i) => {
-        const entry = parseEntry(newId() + FIELD_SEPARATOR + auditLine(event(from + i), 'security'));
-        if (entry === null) throw new Error('no entry');
-        return entry;
-      });
     const [a, b] = [newId(), newId()];
     const first = await audit.sink.take(1, a, { leaseMs: 60_000 });
     expect(first).not.toBeNull();
@@ -237,5 +244,51 @@ describe('the audit log', () => {
     expect(await countRows()).toBe(15);
     await expectIntact();
     await other.close();
+  });
+
+  it('writes a batch of several statements whole or not at all, and entries whose fields are empty', async () => {
+    const chain = await audit.sink.take(1, newId(), { leaseMs: 60_000 });
+    if (chain === null) throw new Error('not taken');
+    const batch = entries(2500, 0);
+    const broken = batch.map((entry, n) => (n === 2100 ? { ...entry, details: '{' } : entry));
+    await expect(audit.sink.append(chain, broken, false)).rejects.toThrow('json');
+    expect(await countRows()).toBe(0);
+    const { head } = await audit.sink.append(chain, batch, false);
+    const empty = { id: newId(), actor: '', action: '', resource: '', details: '{}' };
+    expect((await audit.sink.append(head, [empty], false)).head.seq).toBe(2501);
+    expect(await countRows()).toBe(2501);
+    await expectIntact();
+  });
+
+  it('finds rows where no position is, and fields that are the same only once they are joined', async () => {
+    const chain = await audit.sink.take(1, newId(), { leaseMs: 60_000 });
+    if (chain === null) throw new Error('not taken');
+    await audit.sink.append(chain, entries(10, 0), false);
+    await database.rows('CREATE TABLE kept AS SELECT * FROM audit_entries');
+    await database.rows(
+      'ALTER TABLE audit_entries ALTER seq DROP NOT NULL, ALTER chain DROP NOT NULL, ALTER actor DROP NOT NULL',
+    );
+    const faultAfter = async (tampering: string): Promise<string> => {
+      await database.rows(tampering);
+      const { fault } = await audit.verifier.verify(1, []);
+      await database.rows('DELETE FROM audit_entries');
+      await database.rows('INSERT INTO audit_entries SELECT * FROM kept');
+      return fault === null ? 'none' : `${fault.kind} ${String(fault.seq)}`;
+    };
+    const edit = (change: string) => faultAfter(`UPDATE audit_entries SET ${change} WHERE seq = 4`);
+    const copy = (chainAndSeq: string) =>
+      faultAfter(`INSERT INTO audit_entries
+        SELECT '${newId()}', occurred_at, ${chainAndSeq}, actor, action, resource, details, hash FROM kept WHERE seq = 3`);
+    const faults = [
+      await edit(`actor = actor || E'\\x1f' || action, action = resource, resource = ''`),
+      await edit(`action = action || E'\\x1f' || resource, resource = details::text, details = '{}'`),
+      await edit("occurred_at = 'infinity'"),
+      await edit('actor = NULL'),
+      await copy('chain, -seq'),
+      await copy('chain, NULL'),
+      await copy('NULL, seq'),
+      await faultAfter('SELECT 1'),
+    ];
+    expect(faults).toEqual([...Array<string>(4).fill('altered 4'), 'extra -3', 'extra 0', 'extra 3', 'none']);
   });
 });

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { deriveKey } from '../../common/derived-key.js';
 import type { Secrets } from '../../config/index.js';
-import { type AuditEntry, FIELD_SEPARATOR, timeOfId } from './audit-entry.js';
+import { type AuditEntry, FIELD_SEPARATOR as S, timeOfId } from './audit-entry.js';
 
 /** What the first link of a chain is linked to. */
 export const GENESIS = '';
@@ -14,7 +14,13 @@ export interface ChainHead {
 
 export interface ChainedEntry extends AuditEntry {
   readonly seq: number;
+  readonly timeMs: number;
   readonly hash: string;
+}
+
+/** What a link says of its row. No field holds the separator when it is written, so none can borrow from its neighbour. */
+export function textOf({ id, actor, action, resource, details }: AuditEntry, timeMs: number): string {
+  return `${id}${S}${String(timeMs)}${S}${actor}${S}${action}${S}${resource}${S}${details}`;
 }
 
 const PURPOSE = 'caudal audit chain v1';
@@ -35,25 +41,21 @@ export class ChainLinks {
     this.key = deriveKey(blindIndexKey, PURPOSE).toString('base64url');
   }
 
-  hash(previous: string, chain: number, seq: number, timeMs: number, entry: AuditEntry): string {
-    return hash('sha256', this.key + textOf(previous, chain, seq, timeMs, entry) + this.key, 'hex');
+  /** Of a row whose text is what {@link textOf} makes of it. In one expression: the whole is needed nowhere else. */
+  hash(previous: string, chain: number, seq: number, text: string): string {
+    const { key } = this;
+    return hash('sha256', `${key}${previous}${S}${String(chain)}${S}${String(seq)}${S}${text}${key}`, 'hex');
   }
 
   /** The entries as the links that follow the head. */
   extend(head: ChainHead, chain: number, entries: readonly AuditEntry[]): ChainedEntry[] {
     let { seq, hash: previous } = head;
     return entries.map((entry) => {
+      const { id, actor, action, resource, details } = entry;
       seq += 1;
-      previous = this.hash(previous, chain, seq, timeOfId(entry.id), entry);
-      return { ...entry, seq, hash: previous };
+      const timeMs = timeOfId(id);
+      previous = this.hash(previous, chain, seq, textOf(entry, timeMs));
+      return { id, actor, action, resource, details, seq, timeMs, hash: previous };
     });
   }
-}
-
-/** What a link covers. No field holds the separator when it is written, so none can borrow from its neighbour. */
-function textOf(previous: string, chain: number, seq: number, timeMs: number, entry: AuditEntry): string {
-  const S = FIELD_SEPARATOR;
-  const { id, actor, action, resource, details } = entry;
-  const place = previous + S + String(chain) + S + String(seq) + S + id + S + String(timeMs) + S;
-  return place + actor + S + action + S + resource + S + details;
 }

@@ -37,8 +37,12 @@ export function auditLine(event: AuditAction, auditClass: AuditClass): string {
   );
 }
 
-/** The entry of an id and its line, between them a separator; null when the text is none. */
+/**
+ * The entry of an id and its line, between them a separator; null when the text is none. No field of it holds
+ * either separator.
+ */
 export function parseEntry(text: string): AuditEntry | null {
+  if (text.includes(LINE_SEPARATOR)) return null;
   const [id = '', actor, action, resource, details, ...rest] = text.split(FIELD_SEPARATOR);
   if (actor === undefined || action === undefined || resource === undefined || details === undefined)
     return null;

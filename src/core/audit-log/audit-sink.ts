@@ -7,9 +7,12 @@ import {
 } from '../../infrastructure/database/prisma/index.js';
 import { activeTracing, type SpanAttributes } from '../../infrastructure/tracing/index.js';
 import { type ChainedEntry, type ChainHead, ChainLinks } from './audit-chain.js';
-import { type AuditEntry, timeOfId, traceparentOf } from './audit-entry.js';
+import { type AuditEntry, LINE_SEPARATOR, timeOfId, traceparentOf } from './audit-entry.js';
 import { ChainLostError } from './audit-log.errors.js';
 import { OUTBOX_CHAIN } from './audit-stream.js';
+
+/** Entries of one statement. */
+const PART_ENTRIES = 1000;
 
 /** The right to append to a chain, and its last link as far as the owner knows. */
 export interface OwnedChain extends ChainHead {
@@ -25,9 +28,9 @@ export interface Appended {
 }
 
 /**
- * Appends entries to their chains. A batch is one statement: it moves the chain's row on from the
- * position that the owner believes in and inserts the entries, or, when the row says otherwise, does
- * neither. So a chain cannot fork, whoever believes to own it, and a lost lease costs an error and no harm.
+ * Appends entries to their chains. A batch is one transaction, each statement of which moves the chain's row
+ * on from the position that the owner believes in and inserts its entries, or, when the row says otherwise,
+ * does neither, which gives up the whole. So a chain cannot fork, whoever believes to own it, and a lost lease costs an error and no harm.
  *
  * An id is in the table once. The plain insert takes care of that, because its time is a function of the
  * id; when it fails, or when the batch may have been delivered before, those that are there are left out.
@@ -140,8 +143,9 @@ export class AuditSink {
 
   private async appendAll(chain: OwnedChain, entries: readonly AuditEntry[]): Promise<Appended> {
     if (entries.length === 0) return { head: chain, duplicates: 0 };
-    const links = this.links.extend(chain, chain.chain, entries);
-    const head = await this.database.sqlTransaction((transaction) => insert(transaction, chain, links));
+    const head = await this.database.sqlTransaction((transaction) =>
+      this.insert(transaction, chain, entries),
+    );
     return { head, duplicates: 0 };
   }
 
@@ -160,9 +164,26 @@ export class AuditSink {
       const fresh = wanted.filter(({ id }) => !ids.has(id));
       const duplicates = entries.length - fresh.length;
       if (fresh.length === 0) return { head: chain, duplicates };
-      const head = await insert(transaction, chain, this.links.extend(chain, chain.chain, fresh));
-      return { head, duplicates };
+      return { head: await this.insert(transaction, chain, fresh), duplicates };
     });
+  }
+
+  /** The next part is hashed while PostgreSQL has the one before in hand. */
+  private async insert(
+    transaction: SqlTransaction,
+    chain: OwnedChain,
+    entries: readonly AuditEntry[],
+  ): Promise<OwnedChain> {
+    let head = chain;
+    const parts: Promise<void>[] = [];
+    for (let from = 0; from < entries.length; from += PART_ENTRIES) {
+      const links = this.links.extend(head, chain.chain, entries.slice(from, from + PART_ENTRIES));
+      parts.push(insertLinks(transaction, head, links));
+      const { seq, hash } = links.at(-1) ?? head;
+      head = { ...head, seq, hash };
+    }
+    await Promise.all(parts);
+    return head;
   }
 }
 
@@ -178,38 +199,46 @@ function attributesOf({ chain }: OwnedChain, count: number): SpanAttributes {
   };
 }
 
-async function insert(
+/** Columns travel as joined texts: an array's literal would be escaped here and parsed there, text by text. */
+async function insertLinks(
   transaction: SqlTransaction,
-  chain: OwnedChain,
+  before: OwnedChain,
   links: readonly ChainedEntry[],
-): Promise<OwnedChain> {
-  const last = links.at(-1) ?? chain;
+): Promise<void> {
+  const last = links.at(-1) ?? before;
   const inserted = await transaction.execute(
     `WITH moved AS (
        UPDATE audit_chains SET seq = $1, hash = decode($2, 'hex'),
          owned_until = now() + make_interval(secs => $3::double precision / 1000)
        WHERE chain = $4 AND owner = $5 AND seq = $6 RETURNING chain)
      INSERT INTO audit_entries (id, occurred_at, chain, seq, actor, action, resource, details, hash)
-     SELECT e.id, to_timestamp(e.ms / 1000.0), moved.chain, $6::bigint + e.n, e.actor, e.action, e.resource,
-       e.details::jsonb, decode(e.hash, 'hex')
-     FROM moved, unnest($7::uuid[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
-       WITH ORDINALITY AS e (id, ms, actor, action, resource, details, hash, n)`,
+     SELECT e.id::uuid, to_timestamp(e.ms::double precision / 1000), moved.chain, $6::bigint + e.n,
+       e.actor, e.action, e.resource, e.details::jsonb, substr($7::bytea, (e.n * 32 - 31)::integer, 32)
+     FROM moved, unnest(string_to_array($8, $14), string_to_array($9, $14), string_to_array($10, $14),
+         string_to_array($11, $14), string_to_array($12, $14), string_to_array($13, $14))
+       WITH ORDINALITY AS e (id, ms, actor, action, resource, details, n)
+     WHERE e.n <= $1 - $6`,
     [
       last.seq,
       last.hash,
-      chain.leaseMs,
-      chain.chain,
-      chain.owner,
-      chain.seq,
-      links.map(({ id }) => id),
-      links.map(({ id }) => timeOfId(id)),
-      links.map(({ actor }) => actor),
-      links.map(({ action }) => action),
-      links.map(({ resource }) => resource),
-      links.map(({ details }) => details),
-      links.map(({ hash }) => hash),
+      before.leaseMs,
+      before.chain,
+      before.owner,
+      before.seq,
+      Buffer.from(links.map(({ hash }) => hash).join(''), 'hex'),
+      column(links, ({ id }) => id),
+      column(links, ({ timeMs }) => timeMs),
+      column(links, ({ actor }) => actor),
+      column(links, ({ action }) => action),
+      column(links, ({ resource }) => resource),
+      column(links, ({ details }) => details),
+      LINE_SEPARATOR,
     ],
   );
-  if (inserted !== links.length) throw new ChainLostError(chain.chain);
-  return { ...chain, seq: last.seq, hash: last.hash };
+  if (inserted !== links.length) throw new ChainLostError(before.chain);
+}
+
+/** With a separator at the end too, because of an empty text PostgreSQL makes no array of one empty text. */
+function column(links: readonly ChainedEntry[], read: (link: ChainedEntry) => string | number): string {
+  return links.map(read).join(LINE_SEPARATOR) + LINE_SEPARATOR;
 }

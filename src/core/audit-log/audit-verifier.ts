@@ -3,7 +3,8 @@ import { AppConfig } from '../../config/index.js';
 import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
 import { type ChainHead, ChainLinks } from './audit-chain.js';
 import type { AuditCheckpoint } from './audit-checkpoint.js';
-import { type ChainFault, ChainVerifier, type StoredEntry } from './chain-verifier.js';
+import { FIELD_SEPARATOR } from './audit-entry.js';
+import { type ChainFault, ChainVerifier, type StoredLink } from './chain-verifier.js';
 
 export interface ChainReport {
   readonly chain: number;
@@ -17,18 +18,13 @@ export interface ChainReport {
   readonly isUnattested: boolean;
 }
 
-interface Row {
-  id: string;
-  time_ms: string;
-  seq: string;
-  actor: string;
-  action: string;
-  resource: string;
-  details: string;
-  hash: string;
+interface Place {
+  readonly seq: number;
+  readonly id: string;
 }
 
 const PAGE_ROWS = 5000;
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Reads chains from the writer, page by page, and follows them. */
 @Injectable()
@@ -80,36 +76,58 @@ export class AuditVerifier {
       "SELECT seq, coalesce(encode(hash, 'hex'), '') AS hash FROM audit_chains WHERE chain = $1",
       [chain],
     );
-    let last = { seq: from?.seq ?? Number.MIN_SAFE_INTEGER, id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
+    const stray = await this.findStray(chain);
+    if (stray !== null) return report({ chain, seq: stray.seq, kind: 'extra', entryId: stray.id });
+    let page = this.readPage(chain, { seq: from?.seq ?? 0, id: LAST_ID });
     for (;;) {
-      const rows = await this.readPage(chain, last);
+      const rows = await page;
+      const end = rows.at(-1);
+      const isFull = end !== undefined && rows.length === PAGE_ROWS;
+      const isEnough = verifier.verifiedCount + rows.length >= rowsMax;
+      if (isFull && !isEnough) {
+        // PostgreSQL reads on while this page is hashed; who finds a fault here asks no more of it.
+        page = this.readPage(chain, end);
+        page.catch(() => undefined);
+      }
       for (const row of rows) {
-        const fault = verifier.accept(row);
+        const fault = verifier.acceptLink(row);
         if (fault !== null) return report(fault);
       }
       onPage?.(verifier.head);
-      const end = rows.at(-1);
-      if (end === undefined || rows.length < PAGE_ROWS) break;
-      if (verifier.verifiedCount >= rowsMax) return report(null);
-      last = { seq: end.seq, id: end.id };
+      if (!isFull) break;
+      if (isEnough) return report(null);
     }
     const stored = head === undefined ? null : { seq: Number(head.seq), hash: head.hash };
     return report(verifier.finish(stored));
   }
 
-  private async readPage(chain: number, after: { seq: number; id: string }): Promise<StoredEntry[]> {
-    const rows = await this.query<Row>(
-      `SELECT id, (extract(epoch FROM occurred_at) * 1000)::bigint AS time_ms, seq, actor, action, resource,
-         details::text AS details, encode(hash, 'hex') AS hash
+  /**
+   * A row that no page has: without a position, or in front of the first; or of no chain, which is the concern
+   * of whichever chain is verified. Only somebody who has changed the table can make one.
+   */
+  private async findStray(chain: number): Promise<Place | null> {
+    const [row] = await this.query<{ seq: string | null; id: string }>(
+      `SELECT seq, id FROM audit_entries WHERE chain = $1 AND seq < 1
+       UNION ALL SELECT seq, id FROM audit_entries WHERE chain = $1 AND seq IS NULL
+       UNION ALL SELECT seq, id FROM audit_entries WHERE chain IS NULL LIMIT 1`,
+      [chain],
+    );
+    return row === undefined ? null : { seq: Number(row.seq), id: row.id };
+  }
+
+  /**
+   * The rows as the texts that were hashed: PostgreSQL puts them together, and nothing is parsed here. A field
+   * that holds a separator makes a text that no link covers, and so does a time between two milliseconds.
+   */
+  private async readPage(chain: number, after: Place): Promise<StoredLink[]> {
+    const rows = await this.query<Omit<StoredLink, 'seq'> & { seq: string }>(
+      `SELECT seq, id, coalesce(id::text || $4::text || trim_scale(extract(epoch FROM occurred_at) * 1000)::text || $4
+         || actor || $4 || action || $4 || resource || $4 || details::text, '') AS text, encode(hash, 'hex') AS hash
        FROM audit_entries WHERE chain = $1 AND seq >= $2 AND (seq, id) > ($2, $3::uuid)
        ORDER BY seq, id LIMIT ${String(PAGE_ROWS)}`,
-      [chain, after.seq, after.id],
+      [chain, after.seq, after.id, FIELD_SEPARATOR],
     );
-    return rows.map(({ seq, time_ms: timeMs, ...rest }) => ({
-      ...rest,
-      seq: Number(seq),
-      timeMs: Number(timeMs),
-    }));
+    return rows.map(({ seq, id, text, hash }) => ({ seq: Number(seq), id, text, hash }));
   }
 
   private query<Row extends object>(text: string, values: readonly (string | number)[]): Promise<Row[]> {

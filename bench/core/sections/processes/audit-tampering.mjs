@@ -33,6 +33,10 @@ export const TAMPERINGS = [
   edit('id = gen_random_uuid()'),
   edit("hash = sha256('forged')"),
   edit('actor = actor || left(action, 1), action = substr(action, 2)'),
+  // Borders moved by what stands between fields in the text that is hashed.
+  edit(`actor = actor || E'\\x1f' || action, action = resource, resource = ''`),
+  edit(`action = action || E'\\x1f' || resource, resource = details::text`),
+  edit("occurred_at = 'infinity'"),
   // Deleted.
   async ({ database, chain, at }) => {
     await database.query('DELETE FROM audit_entries WHERE chain = $1 AND seq = $2', [chain, at]);
@@ -47,6 +51,16 @@ export const TAMPERINGS = [
       [chain, at, newId()],
     );
     return at;
+  },
+  // Inserted where no position is: in front of the first.
+  async ({ database, chain, at }) => {
+    await database.query(
+      `INSERT INTO audit_entries (id, occurred_at, chain, seq, actor, action, resource, details, hash)
+       SELECT $3, occurred_at, chain, -seq, actor, action, resource, details, hash
+       FROM audit_entries WHERE chain = $1 AND seq = $2`,
+      [chain, at, newId()],
+    );
+    return -at;
   },
   // Exchanged with the neighbour.
   async ({ database, chain, at, length }) => {
