@@ -148,6 +148,22 @@ describe('traces of what queues carry', () => {
     expect(placed).toMatchObject({ type: 'order.placed.v1', traceparent: null });
   });
 
+  it('link the stream of the audit log to the request that was refused', async () => {
+    const trace = newTrace();
+    const answer = await under.post(application, '/api/v1/auth/login', trace.traceparent('01'), {
+      email: 'nobody@example.com',
+      password: 'not the password',
+    });
+    expect(answer.status).toBe(401);
+    const server = await serverOf(trace.traceId);
+    await waitFor('the audit log', () => linkedTo(server).length > 0);
+    expect(linkedTo(server)[0]).toMatchObject({
+      name: 'process audit',
+      kind: CONSUMER,
+      attributes: { 'messaging.system': 'redis', 'messaging.batch.message_count': 1 },
+    });
+  });
+
   it('are kept apart by the orders of one batch', async () => {
     const [locked, shared, second, third] = await Promise.all(
       [1, 2, 3, 4].map(() => under.shop.createVariant(9)),
@@ -194,6 +210,15 @@ describe('traces of what queues carry', () => {
       ]);
       const servers = await Promise.all([first, other].map(({ traceId }) => serverOf(traceId)));
       await waitFor('the audit log', () => servers.every((server) => linkedTo(server).length > 0));
+      // What each batch has written is in the trace of its own opener, also when the one before set it off.
+      const writes = ({ traceId }: { traceId: string }) =>
+        collector
+          .ofTrace(traceId)
+          .filter(({ attributes }) =>
+            String(attributes['db.query.text']).includes('INSERT INTO outbox_events'),
+          );
+      await waitFor('the statements', () => writes(first).length > 0);
+      expect([opener, first, other].map((trace) => writes(trace).length)).toEqual([1, 1, 0]);
       const consumed = () =>
         new Set(consumersOf(other.traceId).map(({ attributes }) => attributes['messaging.message.id']));
       await waitFor('the consumers', () => consumed().size === 2);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.js';
+import { activeTracing, type Tracing } from '../../infrastructure/tracing/index.js';
 
 export interface GroupCommitOptions {
   /** Most items decided together. */
@@ -37,6 +38,8 @@ interface Waiting<Item, Result> {
   readonly arrivedMs: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
+  /** Of its caller; null without tracing. */
+  readonly inTrace: ReturnType<Tracing['here']> | null;
 }
 
 /**
@@ -51,6 +54,8 @@ interface Waiting<Item, Result> {
  * item that spoils it stands alone and gets the error to itself. Whether an error is of that kind is
  * the caller's knowledge (`isPoison`); any other error goes to every item of the batch.
  *
+ * A batch is decided in the trace of its first item, whichever batch went before it.
+ *
  * The technique is group commit (DeWitt et al., 1984) with the natural batching of write-ahead logs.
  */
 export class GroupCommitter<Item, Result> {
@@ -58,6 +63,7 @@ export class GroupCommitter<Item, Result> {
   private running = 0;
   private lastBatchSize = 0;
   private isScheduled = false;
+  private readonly tracing = activeTracing();
   private idleListeners: (() => void)[] = [];
 
   constructor(
@@ -77,7 +83,8 @@ export class GroupCommitter<Item, Result> {
   submit(item: Item): Promise<Result> {
     if (this.queue.length >= this.options.queueMax) return Promise.reject(new GroupQueueFullError());
     return new Promise<Result>((resolve, reject) => {
-      this.queue.push({ item, arrivedMs: this.clock.monotonicMs(), resolve, reject });
+      const inTrace = this.tracing === null ? null : this.tracing.here();
+      this.queue.push({ item, arrivedMs: this.clock.monotonicMs(), resolve, reject, inTrace });
       this.schedule();
     });
   }
@@ -102,11 +109,12 @@ export class GroupCommitter<Item, Result> {
 
   private async runNext(): Promise<void> {
     const batch = this.takeBatch();
-    if (batch.length > 0) {
+    const [first] = batch;
+    if (first !== undefined) {
       this.running += 1;
       this.lastBatchSize = batch.length;
       this.onBatch(batch.length);
-      await this.settle(batch);
+      await (first.inTrace === null ? this.settle(batch) : first.inTrace(() => this.settle(batch)));
       this.running -= 1;
     }
     this.schedule();

@@ -69,6 +69,18 @@ describe('spans of batches', () => {
     expect(tracing.startBatch('batch', 'consumer', {}, [null, cause(1, '00')])).toBeNull();
   });
 
+  it('belong to what their work was asked for in, whoever sets it off', () => {
+    const [asked, other] = [1, 2].map((n) => tracing.startRoot('job', 'internal', {}, cause(n)));
+    if (!asked || !other) throw new Error('the caller records');
+    const [inAsked, nowhere] = [tracing.run(asked, () => tracing.here()), tracing.here()];
+    const traces = tracing.run(other, () => [
+      inAsked(() => tracing.traceId()),
+      nowhere(() => tracing.traceId()),
+      tracing.traceId(),
+    ]);
+    expect(traces).toEqual([asked.traceId, null, other.traceId]);
+  });
+
   it('lie below the work that they are part of', async () => {
     const job = tracing.startRoot('job', 'internal', {}, cause(7));
     if (job === null) throw new Error('the caller records');

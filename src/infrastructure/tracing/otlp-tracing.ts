@@ -79,7 +79,7 @@ class RootSampler implements Sampler {
 
 /** The only file that loads OpenTelemetry, itself loaded only when tracing is on. */
 export class OtlpTracing implements Tracing {
-  private readonly storage = new AsyncLocalStorage<Span>();
+  private readonly storage = new AsyncLocalStorage<Span | undefined>();
   private readonly exporter: SpanExporter;
   private readonly provider: BasicTracerProvider;
   private readonly tracer: Tracer;
@@ -133,6 +133,11 @@ export class OtlpTracing implements Tracing {
 
   run<T>(span: TraceSpan, work: () => T): T {
     return span instanceof RecordedSpan ? this.storage.run(span.span, work) : work();
+  }
+
+  here(): <T>(work: () => T) => T {
+    const span = this.storage.getStore();
+    return (work) => this.storage.run(span, work);
   }
 
   traceparent(): string | null {

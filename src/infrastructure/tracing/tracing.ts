@@ -47,6 +47,11 @@ export interface Tracing {
   ): TraceSpan | null;
   /** Runs the work, and all that it calls now or later, within the span. */
   run<T>(span: TraceSpan, work: () => T): T;
+  /**
+   * Runs work as part of what the caller runs in now, or of nothing, whoever sets it off later. Work that goes on
+   * as long as there is some would else be part of the first request for ever.
+   */
+  here(): <T>(work: () => T) => T;
   /** The `traceparent` to send along with what leaves the process; null outside of a span. */
   traceparent(): string | null;
   /** Of the span that the caller runs in; null outside of one. */
