@@ -319,6 +319,17 @@ export const ENVIRONMENT = {
     60_000,
   )({ default: 1000, desc: 'Pause between two sweeps for expired reservations.' }),
   SWEEPER_BATCH_MAX: int(1, 5000)({ default: 200, desc: 'Most orders expired in one transaction.' }),
+  WATCH_INTERVAL_MS: int(
+    100,
+    60_000,
+  )({
+    default: 5000,
+    desc: 'Pause between two measurements of what is late or wrong in PostgreSQL: outbox, reservations, stock.',
+  }),
+  WATCHED_SKUS: list({
+    default: [],
+    desc: 'SKUs whose units left are shown in the metrics, comma separated: those of the running sale. At most the first 20.',
+  }),
   OUTBOX_INTERVAL_MS: int(
     10,
     10_000,

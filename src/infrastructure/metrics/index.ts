@@ -1,1 +1,2 @@
 export { type KeptValue, Metrics, MetricsModule } from './metrics.js';
+export type { PassingValues } from './passing-values.js';

@@ -8,6 +8,8 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
+import type { Clock } from '../../common/clock.js';
+import { PassingValues } from './passing-values.js';
 
 /** Label sets are closed: names come from code, never from a request. */
 interface Description<Label extends string> {
@@ -78,7 +80,7 @@ export class Metrics {
   kept(metric: {
     readonly name: string;
     readonly help: string;
-    readonly type: 'counter' | 'histogram';
+    readonly type: 'counter' | 'gauge' | 'histogram';
     readonly read: () => KeptValue[];
   }): void {
     const { name, help, type, read } = metric;
@@ -87,6 +89,19 @@ export class Metrics {
       get: () => Promise.resolve({ name, help, type, values: read(), aggregator: 'sum' }),
       reset: () => undefined,
     } as unknown as Metric);
+  }
+
+  /** A gauge of the whole fleet that one process at a time measures; silent where it is not fresh. */
+  passing(description: {
+    readonly name: string;
+    readonly help: string;
+    readonly clock: Clock;
+    readonly freshForMs: number;
+  }): PassingValues {
+    const { name, help, clock, freshForMs } = description;
+    const values = new PassingValues(clock, freshForMs);
+    this.kept({ name, help, type: 'gauge', read: () => [...values.present] });
+    return values;
   }
 
   /** One {@link Tally} for each value of the label: a counter for what happens at every request. */

@@ -9,6 +9,7 @@ import { OrdersController } from './orders.controller.js';
 import { OrderJobs } from './orders.jobs.js';
 import { OrdersRepository } from './orders.repository.js';
 import { OrdersService } from './orders.service.js';
+import { ReservationWatch } from './reservation-watch.js';
 
 @Module({
   imports: [CartModule, InventoryModule, PaymentsModule],
@@ -20,6 +21,7 @@ import { OrdersService } from './orders.service.js';
     OrderPaymentService,
     OrdersService,
     OrderJobs,
+    ReservationWatch,
   ],
 })
 export class OrdersModule {}

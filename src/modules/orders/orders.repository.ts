@@ -120,6 +120,16 @@ export class OrdersRepository {
     return rows.map(toLocked);
   }
 
+  /** Reservations that should have expired, counted up to `countedMax`, and since when the oldest should have. */
+  async measureOverdue(countedMax: number): Promise<{ count: number; oldestSeconds: number }> {
+    const [row] = await this.database.write.$queryRawUnsafe<{ count: number; oldest: number | null }[]>(
+      `SELECT count(*)::integer AS count, extract(epoch FROM now() - min(reserved_until))::float8 AS oldest
+       FROM (SELECT reserved_until FROM orders WHERE status = 'pending_payment' AND reserved_until < now()
+             ORDER BY reserved_until LIMIT ${String(countedMax)}) AS overdue`,
+    );
+    return { count: row?.count ?? 0, oldestSeconds: row?.oldest ?? 0 };
+  }
+
   async findLines(
     transaction: SqlTransaction,
     orderIds: readonly string[],

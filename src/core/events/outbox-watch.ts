@@ -1,0 +1,65 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { AppConfig } from '../../config/index.js';
+import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
+import { Metrics } from '../../infrastructure/metrics/index.js';
+import { JobRunner } from '../jobs/index.js';
+
+/** More than this is told as this: the count reads the index of what waits, and that may be long. */
+const COUNTED_MAX = 10_000;
+
+/**
+ * Measures what waits in the outbox, apart from the relay: the lag must be seen above all while the relay
+ * cannot run. Both reads use the index of unpublished events, which is as small as the backlog.
+ */
+@Injectable()
+export class OutboxWatch implements OnModuleInit {
+  private readonly lag;
+  private readonly waiting;
+  private readonly intervalMs: number;
+
+  constructor(
+    config: AppConfig,
+    private readonly database: OptimizedPrismaService,
+    private readonly jobs: JobRunner,
+    clock: Clock,
+    metrics: Metrics,
+  ) {
+    this.intervalMs = config.env.WATCH_INTERVAL_MS;
+    const freshForMs = 3 * this.intervalMs;
+    this.lag = metrics.passing({
+      name: 'events_outbox_lag_seconds',
+      help: 'Age of the oldest event that has not left the outbox; 0 when all have',
+      clock,
+      freshForMs,
+    });
+    this.waiting = metrics.passing({
+      name: 'events_outbox_waiting',
+      help: 'Events that have not left the outbox, counted up to 10,000',
+      clock,
+      freshForMs,
+    });
+  }
+
+  onModuleInit(): void {
+    this.jobs.register({
+      name: 'outbox-watch',
+      intervalMs: this.intervalMs,
+      isSingleton: true,
+      run: async () => {
+        await this.measure();
+        return false;
+      },
+    });
+  }
+
+  private async measure(): Promise<void> {
+    const [row] = await this.database.write.$queryRawUnsafe<{ lag: number; waiting: number }[]>(
+      `SELECT greatest(0, extract(epoch FROM now() - min(created_at)))::float8 AS lag, count(*)::integer AS waiting
+       FROM (SELECT created_at FROM outbox_events WHERE published_at IS NULL
+             ORDER BY created_at, id LIMIT ${String(COUNTED_MAX)}) AS unpublished`,
+    );
+    this.lag.measured([{ labels: {}, value: row?.lag ?? 0 }]);
+    this.waiting.measured([{ labels: {}, value: row?.waiting ?? 0 }]);
+  }
+}
