@@ -92,7 +92,7 @@ describe('the watches of a worker', () => {
   });
 
   it('tell for how long an event has waited that the relay cannot move', async () => {
-    await services.redis.kill('SIGKILL');
+    services.redis.kill('SIGKILL');
     await shop.rows(
       `INSERT INTO outbox_events (id, type, aggregate_id, payload, created_at)
        VALUES (gen_random_uuid(), 'test.happened.v1', gen_random_uuid(), '{}', now() - interval '90 seconds')`,

@@ -1,0 +1,107 @@
+// Mistakes that one could make in a rule. Each must be noticed by the unit tests of its alert.
+
+/** @typedef {{ what: string, alert: string, from: string, to: string }} RuleMutation */
+
+/** @type {RuleMutation[]} `from` stands once in the alert's rule, or in a rule that it reads */
+export const RULE_MUTATIONS = [
+  change('a threshold ten times too high', 'ErrorRateHigh', '> 0.05', '> 0.5'),
+  change('a threshold that is always passed', 'ResponseTimeHigh', '> 1', '> 0'),
+  change('a comparison turned round', 'CpuHigh', '> 0.8', '< 0.8'),
+  change('numerator and denominator swapped', 'PaymentsFailing', 'outcome!="answered"', 'outcome="answered"'),
+  change(
+    'the wrong gauge',
+    'DatabaseConnectionsHigh',
+    'database_connections_active',
+    'database_connections_idle',
+  ),
+  change(
+    'a share of the wrong whole',
+    'DiskSpaceLow',
+    'kubelet_volume_stats_capacity_bytes < 0.2',
+    'kubelet_volume_stats_capacity_bytes > 0.2',
+  ),
+  change('down taken for up', 'ServiceDown', '== 1)', '== 0)'),
+  change('a pending time of an hour', 'ProcessDown', 'for: 3m', 'for: 1h'),
+  change('no pending time', 'ReplicaEjected', 'for: 5m', 'for: 0m'),
+  change('the wrong priority', 'CriticalRequestsShed', 'priority="critical"', 'priority="ordinary"'),
+  change('the wrong outcome', 'OrdersRefused', 'queue-full', 'answered'),
+  change('an average where the worst counts', 'AuditChainBroken', 'min by (chain)', 'max by (chain)'),
+  change('a label lost by the aggregation', 'CircuitBreakerOpen', 'max by (breaker)', 'max'),
+  change(
+    'a state that flickers not held',
+    'CircuitBreakerOpen',
+    'max_over_time(circuit_breaker_state{state="open"}[2m])',
+    'circuit_breaker_state{state="open"}',
+  ),
+  change('the wrong state', 'CircuitBreakerByHand', 'forced_open|disabled|metrics_only', 'open'),
+  change('half of the fleet forgotten', 'SessionStoreDown', 'avg(', 'min('),
+  change('the wrong role', 'SessionStoreDown', 'role="sessions"', 'role="main"'),
+  change(
+    'presence taken for absence',
+    'WorkersMissing',
+    'absent(orders_reservations_overdue)',
+    'orders_reservations_overdue',
+  ),
+  change('the invariant the wrong way round', 'StockInvariantBroken', '!= 0', '== 0'),
+  change('only more than one violation', 'StockInvariantBroken', '!= 0', '> 1'),
+  change('minutes taken for seconds', 'ReservationsStuck', '> 60', '> 3600'),
+  change('a severity changed', 'OutboxLagging', 'severity: warning', 'severity: info'),
+  change('timelines that are equal', 'TimelinesDiffer', '!=', '=='),
+  change(
+    'every wait taken for a queue',
+    'PoolWaiting',
+    'min_over_time(database_connections_waiting[1m])',
+    'max_over_time(database_connections_waiting[2m])',
+  ),
+  change('days taken for hours', 'CertificateExpires', '14 * 86400', '14 * 3600'),
+  change(
+    'a backup that never succeeded not seen',
+    'BackupOld',
+    'unless kube_cronjob_status_last_successful_time',
+    'and kube_cronjob_status_last_successful_time',
+  ),
+  change('above the maximum, which cannot be', 'AutoscalerAtMaximum', '>= on', '> on'),
+  change('what is left taken for what is used', 'QuotaNearItsEnd', 'type="used"', 'type="hard"'),
+  change(
+    'refusals counted as errors',
+    'ErrorsBudgetBurnsFast',
+    'status=~"5..",status!="503"',
+    'status=~"5.."',
+  ),
+  change(
+    'a burn that is over still told',
+    'AvailabilityBudgetBurnsFast',
+    ' and service:availability_bad:ratio5m > 0.0144',
+    '',
+  ),
+  change('the wrong bucket', 'LatencyBudgetBurnsFast', 'le="0.2"', 'le="2.5"'),
+  change('another throughput', 'ThroughputBelowObjective', '< 10000', '< 100000'),
+];
+
+/**
+ * @param {string} what
+ * @param {string} alert
+ * @param {string} from
+ * @param {string} to
+ * @returns {RuleMutation}
+ */
+function change(what, alert, from, to) {
+  return { what, alert, from, to };
+}
+
+/**
+ * The mutation applied where the text stands first at or after the alert; else, for an expression that the
+ * alert reads from a recording rule, where it stands first.
+ * @param {string} text of a rule file
+ * @param {RuleMutation} mutation
+ * @returns {string | null} null when the file does not define the alert
+ */
+export function mutate(text, { alert, from, to }) {
+  const start = text.indexOf(`alert: ${alert}\n`);
+  if (start === -1) return null;
+  const end = text.indexOf('- alert:', start + 1);
+  const own = text.slice(start, end === -1 ? undefined : end);
+  const at = own.includes(from) ? start + own.indexOf(from) : text.indexOf(from);
+  if (at === -1) throw new Error(`${alert} does not contain ${from}`);
+  return text.slice(0, at) + to + text.slice(at + from.length);
+}
