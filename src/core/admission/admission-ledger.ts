@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
+import { SingleFlight } from '../../common/single-flight.js';
 import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
 import { redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
 
@@ -54,7 +55,7 @@ interface Question {
 @Injectable()
 export class AdmissionLedger {
   private lease: Lease = { epoch: null, endsMs: 0 };
-  private renewal: Promise<Lease> | null = null;
+  private readonly renewal = new SingleFlight(() => this.renewLease());
   private questions: Question[] = [];
 
   constructor(
@@ -166,12 +167,10 @@ export class AdmissionLedger {
   private currentLease(): Lease | Promise<Lease> {
     const leftMs = this.lease.endsMs - this.clock.monotonicMs();
     if (leftMs > LEASE_MS / 2) return this.lease;
-    this.renewal ??= this.renewLease().finally(() => {
-      this.renewal = null;
-    });
-    if (leftMs <= 0) return this.renewal;
+    const renewed = this.renewal.join();
+    if (leftMs <= 0) return renewed;
     // Without the database the lease runs out, and then whoever asks is told.
-    this.renewal.catch(() => undefined);
+    renewed.catch(() => undefined);
     return this.lease;
   }
 

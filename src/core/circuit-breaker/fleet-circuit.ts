@@ -1,4 +1,5 @@
 import { newId } from '../../common/ids.js';
+import { SingleFlight } from '../../common/single-flight.js';
 import { isRedisUnavailable, redisKeys, type RedisService } from '../../infrastructure/redis/index.js';
 import type { BreakerOptions, CallOutcome, CircuitMode } from './circuit-breaker.js';
 import { circuitScripts } from './circuit-scripts.js';
@@ -46,7 +47,12 @@ export class FleetCircuit {
   /** Commands sent, so that their rate can be watched. */
   commands = 0;
   private readonly keys;
-  private syncing: Promise<void> | null = null;
+  private readonly question = new SingleFlight(
+    () => this.ask(),
+    // A circuit that opened while the question was on its way must not wait for the next poll.
+    () => this.isReachable && !this.votedTripped && this.observer.isTripped(),
+  );
+  private votedTripped = false;
   private isFresh = false;
 
   constructor(
@@ -81,10 +87,7 @@ export class FleetCircuit {
 
   /** Asks what is decided and votes. Of calls at the same time one asks. */
   sync(): Promise<void> {
-    this.syncing ??= this.ask().finally(() => {
-      this.syncing = null;
-    });
-    return this.syncing;
+    return this.question.join();
   }
 
   /** The regular {@link sync}, unless a probe has told the state in the meantime. */
@@ -137,15 +140,8 @@ export class FleetCircuit {
   }
 
   private async ask(): Promise<void> {
-    let isTripped: boolean;
-    do {
-      isTripped = this.observer.isTripped();
-      await this.askOnce(isTripped);
-      // A circuit that opened while the question was on its way must not wait for the next poll.
-    } while (this.isReachable && !isTripped && this.observer.isTripped());
-  }
-
-  private async askOnce(isTripped: boolean): Promise<void> {
+    const isTripped = this.observer.isTripped();
+    this.votedTripped = isTripped;
     const { quorum, openMs, openMaxMs, pollMs } = this.options;
     const { known } = this;
     const record = await this.attempt(() =>

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
+import { SingleFlight } from '../../common/single-flight.js';
 import { AppConfig } from '../../config/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { CheckedComponent } from './checked-component.js';
@@ -34,7 +35,7 @@ const TICK_MS = 1000;
 export class OptimizedHealthService implements OnApplicationBootstrap, OnModuleDestroy {
   private components: CheckedComponent[] = [];
   private latest: HealthReport | null = null;
-  private refreshing: Promise<HealthReport> | null = null;
+  private readonly refreshing = new SingleFlight(() => this.make());
   private ticking: NodeJS.Timeout | undefined;
   private readonly metrics: HealthMetrics;
 
@@ -79,10 +80,7 @@ export class OptimizedHealthService implements OnApplicationBootstrap, OnModuleD
 
   /** Asks every component; who comes while that goes on gets the same report. */
   refresh(): Promise<HealthReport> {
-    this.refreshing ??= this.make().finally(() => {
-      this.refreshing = null;
-    });
-    return this.refreshing;
+    return this.refreshing.join();
   }
 
   private tick(): void {

@@ -2,6 +2,7 @@ import { type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/commo
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../common/clock.js';
+import { SingleFlight } from '../../common/single-flight.js';
 import { type AppConfig, parseRedisUrl } from '../../config/index.js';
 import type { Logger } from '../../infrastructure/logging/index.js';
 import type { Metrics } from '../../infrastructure/metrics/index.js';
@@ -62,7 +63,7 @@ export class WorkerSessionMonitorService
   private readonly worker: SupervisedWorker<MonitorCommand, MonitorMessage>;
   private readonly metrics: SessionMonitorMetrics;
   private ticking: NodeJS.Timeout | undefined;
-  private tickInFlight: Promise<void> | null = null;
+  private readonly leading = new SingleFlight(() => this.lead());
   private fence = 0;
   private heldUntilMs = 0;
   private run: Run | null = null;
@@ -136,7 +137,7 @@ export class WorkerSessionMonitorService
   async onModuleDestroy(): Promise<void> {
     this.isStopped = true;
     clearInterval(this.ticking);
-    await this.tickInFlight;
+    await this.leading.pending;
     await this.resign();
   }
 
@@ -149,9 +150,7 @@ export class WorkerSessionMonitorService
   }
 
   private tick(): void {
-    this.tickInFlight ??= this.lead().finally(() => {
-      this.tickInFlight = null;
-    });
+    void this.leading.join();
   }
 
   private async lead(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.js';
+import { SingleFlight } from '../../common/single-flight.js';
 import type { Logger } from '../../infrastructure/logging/index.js';
 import { redisKeys, type Subscription } from '../../infrastructure/redis/index.js';
 import type { EndedSessions } from './ended-sessions.js';
@@ -26,7 +27,10 @@ export class RegionFeed {
   private readonly cursors = new Map<string, number>();
   private subscription: Subscription | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> | null = null;
+  private readonly looking = new SingleFlight(
+    () => this.lookOnce(),
+    () => this.mustLookAgain && !this.isStopped,
+  );
   private mustLookAgain = false;
   private isStopped = false;
   /** Of the last look with success; null before the first. */
@@ -61,16 +65,13 @@ export class RegionFeed {
     this.isStopped = true;
     clearTimeout(this.timer);
     this.subscription?.close();
-    await this.looking;
+    await this.looking.pending;
   }
 
   /** One look at a time; one that is asked for meanwhile follows, and the next after a pause. Never rejects. */
   private look(): Promise<void> {
     this.mustLookAgain = true;
-    this.looking ??= this.lookWhileAsked().finally(() => {
-      this.looking = null;
-    });
-    return this.looking;
+    return this.looking.join();
   }
 
   private lookAgainAfter(pauseMs: number): void {
@@ -80,25 +81,23 @@ export class RegionFeed {
     this.timer.unref();
   }
 
-  private async lookWhileAsked(): Promise<void> {
+  private async lookOnce(): Promise<void> {
+    if (this.isStopped) return;
     const { pollMs, toldMs } = this.terms;
-    let hasSucceeded = true;
-    while (this.mustLookAgain && !this.isStopped) {
-      this.mustLookAgain = false;
-      try {
-        await Promise.all(SESSION_SHARDS.map((shard) => this.readShard(shard)));
-        this.lookedAtMs = this.clock.monotonicMs();
-        hasSucceeded = true;
-      } catch (error) {
-        hasSucceeded = false;
-        this.logger.debug(
-          { region: this.region.name, reason: String(error) },
-          'ended sessions could not be read',
-        );
-      }
-      this.ended.forgetBefore(this.clock.nowMs() - toldMs);
+    let pauseMs = pollMs;
+    this.mustLookAgain = false;
+    try {
+      await Promise.all(SESSION_SHARDS.map((shard) => this.readShard(shard)));
+      this.lookedAtMs = this.clock.monotonicMs();
+    } catch (error) {
+      pauseMs = Math.min(RETRY_PAUSE_MS, pollMs);
+      this.logger.debug(
+        { region: this.region.name, reason: String(error) },
+        'ended sessions could not be read',
+      );
     }
-    this.lookAgainAfter(hasSucceeded ? pollMs : Math.min(RETRY_PAUSE_MS, pollMs));
+    this.ended.forgetBefore(this.clock.nowMs() - toldMs);
+    this.lookAgainAfter(pauseMs);
   }
 
   private async readShard(shard: string): Promise<void> {

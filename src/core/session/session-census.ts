@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
+import { SingleFlight } from '../../common/single-flight.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { redisKeys, RedisService } from '../../infrastructure/redis/index.js';
@@ -18,7 +19,7 @@ const MAX_AGE_MS = 10_000;
 export class SessionCensus {
   private last = 0;
   private countedAtMs = -Infinity;
-  private counting: Promise<void> | null = null;
+  private readonly counting = new SingleFlight(() => this.count());
 
   constructor(
     private readonly redis: RedisService,
@@ -44,10 +45,7 @@ export class SessionCensus {
   }
 
   private refresh(): Promise<void> {
-    this.counting ??= this.count().finally(() => {
-      this.counting = null;
-    });
-    return this.counting;
+    return this.counting.join();
   }
 
   private async count(): Promise<void> {
