@@ -1,29 +1,26 @@
 import { type ApiRequest } from '../support/api-client.js';
-import { testEnvironment } from '../support/app-harness.js';
-import { Fleet } from '../support/fleet.js';
+import type { Fleet } from '../support/fleet.js';
 import { signalFamily } from '../support/freeze.js';
-import { ImpatientClient, orderOf } from '../support/impatient-client.js';
+import { orderOf } from '../support/impatient-client.js';
 import { type Postgres, startTestServices, type TestServices } from '../support/services/index.js';
-import { type Buyer, Shop } from '../support/shop.builder.js';
+import type { Buyer, Shop } from '../support/shop.builder.js';
+import { DEADLINE_MS, PROCESSES, RECOVERY_DEADLINE_MS, ShopFleet } from '../support/shop-fleet.js';
 import { expectProblem, newEmail, PASSWORD } from '../support/sign-in-client.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** Of a test, on a machine that does other things as well. */
-const DEADLINE_MS = 180_000;
-const PROCESSES = 3;
 const ORDERS = '/api/v1/orders';
-const RECOVERY_DEADLINE_MS = 45_000;
 
 /** The degradation table's rows of PostgreSQL, on a fleet of real processes; the others are in degradation.e2e-spec.ts. */
 describe('a fleet whose PostgreSQL', () => {
   let services: TestServices;
   let postgres: Postgres;
+  let degraded: ShopFleet;
   let fleet: Fleet;
   let shop: Shop;
   let buyer: Buyer;
 
-  const api = (turn: number) => new ImpatientClient(fleet.at(turn).url);
-  const everywhere = () => fleet.processes.map((_, turn) => api(turn));
+  const api = (turn: number) => degraded.at(turn);
+  const everywhere = () => degraded.everywhere();
   const readsOf = (node: 'replica' | 'primary') => fleet.sum(`database_reads_total{node="${node}"}`);
   const replicaOf = ({ replicas: [replica] }: Postgres) => {
     if (replica === undefined) throw new Error('there is no replica');
@@ -40,29 +37,16 @@ describe('a fleet whose PostgreSQL', () => {
     services = await startTestServices({ dedicatedPostgres: true });
     if (services.postgres === undefined) throw new Error('there is no PostgreSQL of its own');
     ({ postgres } = services);
-    fleet = await Fleet.start(
-      PROCESSES,
-      testEnvironment(services, {
-        DATABASE_ACQUIRE_TIMEOUT_MS: '3000',
-        DATABASE_STATEMENT_TIMEOUT_MS: '2000',
-        DATABASE_REPLICA_PROBE_MS: '2000',
-      }),
-    );
-    shop = new Shop(services.databaseUrl);
+    degraded = await ShopFleet.start(services, { DATABASE_REPLICA_PROBE_MS: '2000' });
+    ({ fleet, shop } = degraded);
   }, DEADLINE_MS);
 
   beforeEach(async () => {
-    buyer = await shop.createBuyer();
-    await services.waitForReplica();
-    await fleet.waitForHealth();
+    buyer = await degraded.recover();
     await fleet.waitForMetric('database_replicas_ejected', (count) => count === 0);
   }, DEADLINE_MS);
 
-  afterAll(async () => {
-    await fleet.stop('SIGKILL');
-    await shop.close();
-    await services.close();
-  });
+  afterAll(() => degraded.close());
 
   it(
     'loses its replica: reads go to the primary without one that fails, and come back',
