@@ -6,7 +6,7 @@ import { loadConfig } from './config/index.js';
  * node dist/pre-flight.js: what the entry point of the image asks before it becomes the application. It
  * loads little, because its time counts as part of the start.
  */
-runTool('pre-flight', () =>
+runTool('pre-flight', async () =>
   runPreFlight(loadConfig(), (line) => {
     process.stderr.write(`pre-flight: ${line}\n`);
   }),

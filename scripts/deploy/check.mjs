@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseObjects } from './manifests.mjs';
-import { checkManifests } from './rules.mjs';
+import { checkManifests, checkPart, checkSecretSources } from './rules.mjs';
 import { dockerfile, dockerignore } from './rules/image-rules.mjs';
 
 /** @typedef {import('./manifests.mjs').Finding} Finding */
@@ -89,11 +89,13 @@ async function main() {
       (name) => /** @type {[string, string]} */ ([name, render(join(overlays, name))]),
     ),
   ]);
+  const base = parseObjects(renderings.get('base') ?? '', 'base');
   const leftOut = new Set();
   for (const [name, text] of renderings) {
     const objects = parseObjects(text, name);
     const isWhole = name === 'base' || WHOLE.includes(name);
-    const own = isWhole ? checkManifests({ objects, settings, metrics }) : [];
+    const own = (isWhole ? checkManifests : checkPart)({ objects, settings, metrics });
+    if (name === 'external-secrets') findings.push(...checkSecretSources(base, objects));
     findings.push(...own.map((finding) => ({ ...finding, where: `${name}: ${finding.where}` })));
     // The CPU-limit rule is off: throttling a single-threaded process delays every request that it has.
     const score = isWhole ? runTool('kube-score', ['score', '--ignore-container-cpu-limit', '-'], text) : '';
@@ -107,7 +109,8 @@ async function main() {
             'kubeconform',
             [
               '-strict',
-              '-ignore-missing-schemas',
+              // Parts are of kinds that other projects define.
+              ...(isWhole ? [] : ['-ignore-missing-schemas']),
               '-schema-location',
               `${schemas}/{{ .Group }}/{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json`,
               '-',
@@ -117,7 +120,7 @@ async function main() {
     if (valid === null)
       leftOut.add('kubeconform (CAUDAL_KUBERNETES_SCHEMAS names the directory of the schemas)');
     else if (valid !== '') findings.push({ rule: 'schema', where: name, message: valid });
-    console.log(`✓ ${name}: ${String(objects.length)} objects${isWhole ? '' : ', rendered only'}`);
+    console.log(`✓ ${name}: ${String(objects.length)} objects${isWhole ? '' : ', of a part'}`);
   }
   for (const tool of leftOut) console.log(`left out: ${String(tool)}`);
   for (const { rule, where, message } of findings) console.error(`✗ ${rule}: ${where}: ${message}`);

@@ -45,6 +45,19 @@ async function waitUntilReady(port, path = '/health/ready') {
   throw new Error('not ready within 60 s');
 }
 
+/**
+ * Until the process has ended by itself; how soon the engine notices is the engine's.
+ *
+ * @param {number} pid
+ */
+function isRunning(pid) {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** @param {readonly number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
@@ -91,8 +104,9 @@ async function trial(image, shared) {
       const stopMs = Date.now();
       // Past the command line of the engine, whose own start would be measured too.
       process.kill(pid, 'SIGTERM');
+      while (isRunning(pid)) await sleep(2);
+      seen.image.stop.push(Date.now() - stopMs);
       seen.image.codes.push(Number(docker('wait', id)));
-      seen.image.stop.push(Date.parse(docker('inspect', '-f', '{{.State.FinishedAt}}', id)) - stopMs);
     } finally {
       docker('rm', '--force', id);
     }

@@ -1,6 +1,7 @@
 // @ts-check
 import { connections, disruption, quota, scaling } from './rules/capacity-rules.mjs';
-import { probes, resources, restrictedPods, shutdown } from './rules/pod-rules.mjs';
+import { containersOf, ofKind, podOf, workloadsOf } from './manifests.mjs';
+import { found, probes, resources, restrictedPods, shutdown } from './rules/pod-rules.mjs';
 import { networkPolicies, references, rights, settings } from './rules/wiring-rules.mjs';
 
 /**
@@ -24,4 +25,46 @@ export function checkManifests(deployment) {
     settings,
     rights,
   ].flatMap((rule) => rule(deployment));
+}
+
+/**
+ * What holds for a part of an installation as well: its pods, and that nothing in it is a secret.
+ *
+ * @param {import('./manifests.mjs').Deployment} deployment
+ * @returns {import('./manifests.mjs').Finding[]}
+ */
+export function checkPart(deployment) {
+  return [restrictedPods, resources, settings].flatMap((rule) => rule(deployment));
+}
+
+/**
+ * Every secret that the workloads read by name has a source with all of its keys.
+ *
+ * @param {import('./manifests.mjs').KubernetesObject[]} base
+ * @param {import('./manifests.mjs').KubernetesObject[]} sources the ExternalSecrets
+ * @returns {import('./manifests.mjs').Finding[]}
+ */
+export function checkSecretSources(base, sources) {
+  const provided = new Set(
+    ofKind(sources, 'ExternalSecret').flatMap(({ metadata, spec }) => {
+      const { data = [] } = /** @type {{ data?: { secretKey?: string }[] }} */ (spec ?? {});
+      const name = metadata?.name ?? '';
+      return [name, ...data.map(({ secretKey = '' }) => `${name}/${secretKey}`)];
+    }),
+  );
+  const read = workloadsOf(base).flatMap((workload) => [
+    ...containersOf(workload).flatMap(({ env = [] }) =>
+      env.flatMap(({ valueFrom }) =>
+        valueFrom?.secretKeyRef === undefined
+          ? []
+          : [`${valueFrom.secretKeyRef.name ?? ''}/${valueFrom.secretKeyRef.key ?? ''}`],
+      ),
+    ),
+    ...(podOf(workload).volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+  ]);
+  return found(
+    'secret-sources',
+    'ExternalSecret',
+    [...new Set(read)].map((name) => !provided.has(name) && `nothing provides ${name}`),
+  );
 }

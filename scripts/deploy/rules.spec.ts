@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentedMetrics, loadSettings, readBase } from './check.mjs';
 import { parseObjects } from './manifests.mjs';
-import { checkManifests } from './rules.mjs';
+import { checkManifests, checkSecretSources } from './rules.mjs';
 import { dockerfile, dockerignore } from './rules/image-rules.mjs';
 
 const PROJECT = join(import.meta.dirname, '../..');
@@ -309,6 +309,21 @@ const MUTATIONS: readonly Mutation[] = [
 describe('the rules of the deployment', () => {
   it('have nothing against what is in the repository', () => {
     expect(brokenRules()).toEqual([]);
+  });
+
+  it('find a secret that the external store does not provide', () => {
+    const base = [...PARSED.values()].flat();
+    const overlay = 'deployment/overlays/external-secrets/external-secrets.yaml';
+    const text = readFileSync(join(PROJECT, overlay), 'utf8');
+    expect(checkSecretSources(base, parseObjects(text, overlay))).toEqual([]);
+    const renamed = text.replaceAll('blind-index-key', 'blind-index');
+    expect(checkSecretSources(base, parseObjects(renamed, overlay))).toEqual([
+      {
+        rule: 'secret-sources',
+        where: 'ExternalSecret',
+        message: 'nothing provides caudal-keys/blind-index-key',
+      },
+    ]);
   });
 
   it('catch every seeded mutation', () => {
