@@ -4,7 +4,9 @@
 // (everysec) for every side, and each is done when Redis or the commit has answered. A2 is also the ceiling:
 // events per second from `record` to a committed link of a chain, with one process that is producer and sink.
 // What the chain costs (A2 chain) is measured against the same statement, also in parts of one transaction and
-// into a table of months, without position, link and head: so what is left is what they cost. A4 has the rows
+// into a table of months, without position, link and head: so what is left is what they cost. That is near the
+// bound: 1.6 to 2.5 us of Node for a row (0.8 of it the hash; most runs beside the insert when there is a core
+// for it) and about 1 us of PostgreSQL (three columns and an index), of 15 to 17 us of both without. A4 has the rows
 // at hand as the verifier reads them; the bare hash gets as many bytes, key included. A3 is ../audit-kills.mjs.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { hash } from 'node:crypto';
@@ -45,6 +47,7 @@ const PART = 1000;
 const KEY = '-'.repeat(43);
 const ROW_BY_ROW = 1000;
 const VERIFIED = 50_000;
+const PASSES = 7;
 const TAMPERINGS_TRIED = 500;
 const TAMPERED_LENGTH = 200;
 /** No stream has this chain: it is the bench's own. */
@@ -254,10 +257,10 @@ async function open() {
       what: `entries per second that the verifier follows, of ${VERIFIED.toLocaleString('en')} rows at hand`,
       ours: () => {
         const rows = storedRows(chainLinks, VERIFIED);
-        const follower = new ChainVerifier(chainLinks, CHAIN, []);
-        const startMs = performance.now();
-        for (const row of rows) if (follower.acceptLink(row) !== null) throw new Error('it found a fault');
-        return (VERIFIED * 1000) / (performance.now() - startMs);
+        return quickest(() => {
+          const follower = new ChainVerifier(chainLinks, CHAIN, []);
+          for (const row of rows) if (follower.acceptLink(row) !== null) throw new Error('it found a fault');
+        });
       },
       peer: {
         name: 'SHA-256 of the same bytes, row by row',
@@ -270,9 +273,9 @@ async function open() {
               return place + FIELD_SEPARATOR + text + KEY;
             }),
           );
-          const startMs = performance.now();
-          for (const text of texts) hash('sha256', text, 'hex');
-          return (VERIFIED * 1000) / (performance.now() - startMs);
+          return quickest(() => {
+            for (const text of texts) hash('sha256', text, 'hex');
+          });
         },
       },
       target: { is: 'ratio', at: 'least', bound: 0.5 },
@@ -399,6 +402,23 @@ function storedRows(links, count) {
       })),
     );
   return stored;
+}
+
+/**
+ * Of several passes, each of a few hundredths of a second: whoever else gets the core in one of them would be
+ * most of what is measured.
+ *
+ * @param {() => void} pass over all rows
+ * @returns {number} rows per second
+ */
+function quickest(pass) {
+  let ms = Infinity;
+  for (let i = 0; i < PASSES; i += 1) {
+    const startMs = performance.now();
+    pass();
+    ms = Math.min(ms, performance.now() - startMs);
+  }
+  return (VERIFIED * 1000) / ms;
 }
 
 /** The same without strings that are made of others. @template T @param {T} value @returns {T} */
