@@ -1,90 +1,27 @@
 import { Redis } from 'ioredis';
 import { SystemClock } from '../../src/common/clock.js';
 import { newId } from '../../src/common/ids.js';
-import { loadConfig } from '../../src/config/index.js';
-import { DistributedRateLimiter } from '../../src/core/rate-limiter/distributed-rate-limiter.service.js';
 import { InMemoryRateLimiter } from '../../src/core/rate-limiter/in-memory-rate-limiter.js';
 import type { Charge, Decision, RateLimiter, RateLimitPolicy } from '../../src/core/rate-limiter/index.js';
-import { createLogger } from '../../src/infrastructure/logging/index.js';
-import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { RedisService } from '../../src/infrastructure/redis/index.js';
-import { testEnvironment } from '../support/app-harness.js';
+import { charge, LimiterFleet, storm } from '../support/limiter-fleet.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** What one process of a fleet has of the limiter, with connections of its own. */
-class Member {
-  readonly metrics = new Metrics();
-  readonly redis: RedisService;
-  readonly limiter: DistributedRateLimiter;
-
-  constructor(services: TestServices, env: Record<string, string> = {}) {
-    const config = loadConfig(testEnvironment(services, env));
-    const logger = createLogger('silent');
-    this.redis = new RedisService(config, logger, this.metrics);
-    this.limiter = new DistributedRateLimiter(this.redis, new SystemClock(), config, logger, this.metrics);
-  }
-
-  async join(): Promise<void> {
-    await waitFor('Redis', () => this.redis.isReady('rateLimit'));
-    this.limiter.onApplicationBootstrap();
-  }
-
-  async leave(): Promise<void> {
-    await this.limiter.beforeApplicationShutdown();
-    this.redis.onApplicationShutdown();
-  }
-
-  async metric(name: string): Promise<number> {
-    const text = await this.metrics.registry.metrics();
-    return text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
-  }
-}
-
 const STRICT: RateLimitPolicy = { name: 'strict', limit: 20, windowMs: 60_000 };
 const LARGE: RateLimitPolicy = { name: 'large', limit: 2000, windowMs: 60_000 };
-const charge = (policy: RateLimitPolicy, subject: string, cost = 1): Charge => ({ policy, subject, cost });
 
 let services: TestServices;
-let members: Member[];
+let fleet: LimiterFleet;
 
-const startMembers = async (count: number, env: Record<string, string> = {}): Promise<Member[]> => {
-  const started = Array.from({ length: count }, () => new Member(services, env));
-  members.push(...started);
-  await Promise.all(started.map((member) => member.join()));
-  const hasCounted = async (member: Member) => (await member.metric('rate_limiter_live_pods')) === count;
-  for (const member of started) {
-    await waitFor('the whole fleet', async () => {
-      await member.limiter.synchronize();
-      return hasCounted(member);
-    });
-  }
-  return started;
-};
-
-/** Every member is asked in turn, many calls at once, until nobody is let in any more. */
-async function storm(limiters: readonly RateLimiter[], charges: readonly Charge[], calls: number) {
-  let admitted = 0;
-  const BATCH = 50;
-  for (let asked = 0; asked < calls; asked += BATCH * limiters.length) {
-    const decisions = await Promise.all(
-      limiters.flatMap((limiter) => Array.from({ length: BATCH }, async () => limiter.take(charges))),
-    );
-    admitted += decisions.filter(({ outcome }) => outcome === 'admitted').length;
-  }
-  return admitted;
-}
+const startMembers = (count: number, env: Record<string, string> = {}) => fleet.start(count, env);
 
 beforeEach(async () => {
-  members = [];
   services = await startTestServices();
+  fleet = new LimiterFleet(services);
 });
 
 afterEach(async () => {
-  await Promise.all(members.map((member) => member.leave()));
+  await fleet.close();
   await services.close();
 });
 
@@ -164,10 +101,10 @@ describe.each([
 
 describe('the rate limiter of a fleet', () => {
   it('admits exactly a small limit, whichever instances are asked', async () => {
-    const fleet = await startMembers(4);
+    const members = await startMembers(4);
     expect(
       await storm(
-        fleet.map(({ limiter }) => limiter),
+        members.map(({ limiter }) => limiter),
         [charge(STRICT, newId())],
         400,
       ),
@@ -175,9 +112,9 @@ describe('the rate limiter of a fleet', () => {
   });
 
   it('admits a large limit, and a twentieth more at most, from what each instance may spend by itself', async () => {
-    const fleet = await startMembers(4);
+    const members = await startMembers(4);
     const admitted = await storm(
-      fleet.map(({ limiter }) => limiter),
+      members.map(({ limiter }) => limiter),
       [charge(LARGE, newId())],
       8000,
     );
@@ -215,8 +152,8 @@ describe('the rate limiter of a fleet', () => {
   });
 
   it('limits from memory while Redis is dead, in all at most a little more than the limit, and shares again', async () => {
-    const fleet = await startMembers(4);
-    const limiters = fleet.map(({ limiter }) => limiter);
+    const members = await startMembers(4);
+    const limiters = members.map(({ limiter }) => limiter);
     services.redis.kill();
     await services.redis.waitForExit();
     for (const policy of [LARGE, { ...STRICT, limit: 60 }]) {
@@ -224,10 +161,12 @@ describe('the rate limiter of a fleet', () => {
       expect(admitted / policy.limit).toBeLessThanOrEqual(1.15);
       expect(admitted / policy.limit).toBeGreaterThanOrEqual(0.9);
     }
-    expect(await fleet[0]?.metric('rate_limiter_fallback_active')).toBe(1);
+    expect(await members[0]?.metric('rate_limiter_fallback_active')).toBe(1);
     await services.redis.restart();
     await waitFor('the return of Redis', async () => {
-      const active = await Promise.all(fleet.map((member) => member.metric('rate_limiter_fallback_active')));
+      const active = await Promise.all(
+        members.map((member) => member.metric('rate_limiter_fallback_active')),
+      );
       return active.every((value) => value === 0);
     });
     expect(await storm(limiters, [charge(STRICT, newId())], 400)).toBe(STRICT.limit);
@@ -294,18 +233,4 @@ describe('the rate limiter of a fleet', () => {
     expect(await member?.limiter.take([charge(policy, 'a')])).toMatchObject({ outcome: 'unavailable' });
     expect((await member?.limiter.take([charge(STRICT, 'a')]))?.outcome).toBe('admitted');
   });
-});
-
-it('shares its limits through a Redis Cluster, every call in one slot', async () => {
-  const cluster = await services.startRedisCluster();
-  const fleet = await startMembers(2, { REDIS_RATE_LIMIT_URL: cluster.url });
-  const limiters = fleet.map(({ limiter }) => limiter);
-  const wide: RateLimitPolicy = { ...STRICT, name: 'wide', limit: 30 };
-  for (let subject = 0; subject < 12; subject += 1) {
-    const both = [charge(STRICT, `user-${String(subject)}`), charge(wide, `user-${String(subject)}`)];
-    expect(await storm(limiters, both, 100)).toBe(STRICT.limit);
-    for (const limiter of limiters) await limiter.take([charge(LARGE, `user-${String(subject)}`)]);
-  }
-  await Promise.all(limiters.map((limiter) => limiter.synchronize()));
-  for (const member of fleet) expect(await member.metric('rate_limiter_fallback_total')).toBe(0);
 });
