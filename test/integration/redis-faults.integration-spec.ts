@@ -1,7 +1,4 @@
-import { loadConfig } from '../../src/config/index.js';
-import { createLogger } from '../../src/infrastructure/logging/index.js';
-import { Metrics } from '../../src/infrastructure/metrics/index.js';
-import { isRedisUnavailable, RedisScript, RedisSettingsCheck } from '../../src/infrastructure/redis/index.js';
+import { isRedisUnavailable, RedisScript } from '../../src/infrastructure/redis/index.js';
 import { flushScripts, onServer, pauseClients, whileFrozen } from '../support/redis-faults.js';
 import { RedisUnderTest, timed } from '../support/redis-under-test.js';
 import { type RedisCluster, startTestServices, type TestServices } from '../support/services/index.js';
@@ -183,51 +180,6 @@ describe('a role that is one Redis', () => {
     await waitFor('a master', () => succeeds(writer.client.set('{k}', '1', 'PX', 1000)));
     writer.close();
     reader.close();
-  });
-
-  describe('with settings that lose data', () => {
-    const check = async (env: Record<string, string> = {}) => {
-      const config = loadConfig({
-        DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
-        REDIS_URL: services.redis.url,
-        ...env,
-      });
-      const checked = new RedisSettingsCheck(config, createLogger('silent'), witness.service, new Metrics());
-      await checked.run();
-    };
-    const configure = (settings: Record<string, string>) =>
-      onServer(services.redis.url, async (server) => {
-        for (const [name, value] of Object.entries(settings)) await server.config('SET', name, value);
-      });
-
-    it('lets nobody start, and says which setting to mend', async () => {
-      await configure({ 'maxmemory-policy': 'allkeys-lru', appendonly: 'no', save: '' });
-      const refusal = await check().catch(String);
-      expect(refusal).toMatch(/Redis of main, rateLimit, sessions, cache: maxmemory-policy is allkeys-lru/);
-      expect(refusal).toMatch(/set it to noeviction/);
-      expect(refusal).toMatch(/set appendonly to yes/);
-      expect(refusal).toMatch(/REDIS_ALLOW_UNSAFE_SETTINGS/);
-      await expect(check({ REDIS_ALLOW_UNSAFE_SETTINGS: 'true' })).resolves.toBeUndefined();
-    });
-
-    it('starts when they are mended, by a log or by snapshots', async () => {
-      await configure({ 'maxmemory-policy': 'noeviction', appendonly: 'no', save: '3600 1' });
-      await expect(check()).resolves.toBeUndefined();
-      await configure({ save: '', appendonly: 'yes' });
-      await expect(check()).resolves.toBeUndefined();
-      await configure({ appendonly: 'no' });
-      await expect(check()).rejects.toThrow(/appendonly/);
-    });
-  });
-
-  it('is started without when it is away, after a wait that is short', async () => {
-    const away = RedisUnderTest.open('redis://127.0.0.1:1');
-    const config = loadConfig({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
-    const { ms, error } = await timed(
-      new RedisSettingsCheck(config, createLogger('silent'), away.service, new Metrics()).run(),
-    );
-    expect([error, ms < 3000]).toEqual([undefined, true]);
-    away.close();
   });
 
   it('counts what it does', async () => {

@@ -27,3 +27,8 @@ const NO_ANSWER = new RegExp(
 export function isRedisUnavailable(error: unknown): boolean {
   return error instanceof Error && (SERVER_CANNOT_SERVE.test(error.message) || NO_ANSWER.test(error.message));
 }
+
+/** True when the server understood the command and its user may not run it, or nobody may. */
+export function isRedisForbidden(error: unknown): boolean {
+  return error instanceof Error && /^(NOPERM|ERR unknown (sub)?command) ?/i.test(error.message);
+}

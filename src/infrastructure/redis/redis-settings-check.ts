@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../logging/index.js';
 import { Metrics } from '../metrics/index.js';
-import { findUnsafeSettings, type SettingsNeeded, UnsafeRedisError } from './redis-settings.js';
+import { findSettings, type SettingsFound, type SettingsNeeded, UnsafeRedisError } from './redis-settings.js';
 import type { RedisRole } from './redis-role.js';
 import { RedisService } from './redis.service.js';
 
@@ -50,40 +50,47 @@ export class RedisSettingsCheck {
     if (role === undefined) return [];
     const client = this.redis.client(role);
     const deadlineMs = performance.now() + WAIT_MS;
-    let problems: string[] | null = null;
-    while (problems === null && performance.now() < deadlineMs) {
-      problems = this.redis.isReady(role) ? await this.find(roles).catch(() => null) : null;
-      if (problems === null) await sleep(POLL_MS);
+    let found: SettingsFound | null = null;
+    while (found === null && performance.now() < deadlineMs) {
+      found = this.redis.isReady(role) ? await this.find(roles).catch(() => null) : null;
+      if (found === null) await sleep(POLL_MS);
     }
-    if (problems === null)
+    for (const gap of found?.unknown ?? []) this.logger.warn({ roles }, gap);
+    if (found === null)
       this.logger.warn({ roles }, 'Redis is not there; its settings will be checked when it comes');
     client.on('ready', () => {
       this.find(roles).then(
-        (late) => {
-          for (const problem of late) this.logger.error({ roles }, problem);
+        ({ unsafe, unknown }) => {
+          for (const problem of unsafe) this.logger.error({ roles }, problem);
+          // Who was there at the start has said so then.
+          if (found === null) for (const gap of unknown) this.logger.warn({ roles }, gap);
         },
         () => {
           this.logger.warn({ roles }, 'the settings of a Redis could not be read');
         },
       );
     });
-    return problems ?? [];
+    return [...(found?.unsafe ?? [])];
   }
 
-  /** One line for each problem: whose, what, and how to mend it. */
-  private async find(roles: readonly RedisRole[]): Promise<string[]> {
+  /** One line for each problem and each gap: whose, what, and how to mend it. */
+  private async find(roles: readonly RedisRole[]): Promise<SettingsFound> {
     const needed: SettingsNeeded = {
       noEviction: roles.some((role) => role !== 'cache'),
       persistence: roles.some((role) => role === 'main' || role === 'sessions'),
     };
     const [first = 'main'] = roles;
-    const problems = await findUnsafeSettings(this.redis.client(first), needed);
+    const { unsafe, unknown } = await findSettings(this.redis.client(first), needed);
     for (const role of roles)
-      if (problems.length > 0) this.unsafe.add(role);
+      if (unsafe.length > 0) this.unsafe.add(role);
       else this.unsafe.delete(role);
-    return problems.map(
-      (problem) =>
-        `Redis of ${roles.join(', ')}: ${problem} (REDIS_ALLOW_UNSAFE_SETTINGS=true starts all the same, for development)`,
-    );
+    const owner = `Redis of ${roles.join(', ')}`;
+    return {
+      unsafe: unsafe.map(
+        (problem) =>
+          `${owner}: ${problem} (REDIS_ALLOW_UNSAFE_SETTINGS=true starts all the same, for development)`,
+      ),
+      unknown: unknown.map((gap) => `${owner}: ${gap}`),
+    };
   }
 }

@@ -1,4 +1,5 @@
 import { Cluster, Command, type Redis } from 'ioredis';
+import { isRedisForbidden } from './redis-errors.js';
 import type { RedisClient } from './redis-role.js';
 
 const RETRY_MS = 200;
@@ -33,7 +34,9 @@ export class RunIds {
     try {
       const runId = /^run_id:(\w+)/m.exec(await server.info('server'))?.[1];
       if (runId !== undefined && server.status === 'ready') this.known.set(server, runId);
-    } catch {
+    } catch (error) {
+      // It stays forbidden for as long as the connection lives; the check of the settings says so.
+      if (isRedisForbidden(error)) return;
       // The connection is gone, and the next one is asked when it is ready, or the server is slow.
       setTimeout(() => {
         if (server.status === 'ready') void this.learn(server);
