@@ -103,7 +103,7 @@ describe('with the users of the operations page', () => {
       await grown('events_published_total');
       await grown('circuit_breaker_redis_commands_total');
       await grown('rate_limiter_live_pods');
-      await grown('session_monitor_runs_total');
+      await grown('session_monitor_runs_total{outcome="published"}');
       await waitFor(
         'the audit log',
         async () => (await shop.rows('SELECT 1 FROM audit_entries')).length > 3,

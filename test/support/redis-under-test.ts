@@ -1,5 +1,5 @@
 import { loadConfig } from '../../src/config/index.js';
-import { createLogger } from '../../src/infrastructure/logging/index.js';
+import { createLogger, type Logger } from '../../src/infrastructure/logging/index.js';
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
 import { RedisService } from '../../src/infrastructure/redis/index.js';
 import { waitFor } from './wait-for.js';
@@ -20,10 +20,14 @@ export class RedisUnderTest {
     return redis;
   }
 
-  static open(url: string, env: Record<string, string> = {}): RedisUnderTest {
+  static open(
+    url: string,
+    env: Record<string, string> = {},
+    logger: Logger = createLogger('silent'),
+  ): RedisUnderTest {
     const metrics = new Metrics();
     const config = loadConfig({ ...REQUIRED, REDIS_URL: url, ...env });
-    return new RedisUnderTest(new RedisService(config, createLogger('silent'), metrics), metrics);
+    return new RedisUnderTest(new RedisService(config, logger, metrics), metrics);
   }
 
   get client() {

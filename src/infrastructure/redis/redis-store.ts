@@ -6,6 +6,7 @@ import { openClient, openSubscription } from './redis-connection.js';
 import type { RedisClient } from './redis-role.js';
 import { RedisSubscriber } from './redis-subscriber.js';
 import { RedisTraffic } from './redis-traffic.js';
+import { findTlsProblem } from './tls-problem.js';
 import { traceCommands } from './traced-commands.js';
 
 /** A subscriber is nobody's request: a pause of the server shorter than this does not break it off. */
@@ -86,7 +87,7 @@ export class RedisStore {
     const role = this.options.label;
     let [wasReady, isDown] = [false, false];
     client.on('error', (error: Error) => {
-      if (!isDown) logger.warn({ role, reason: error.message }, 'Redis is not reachable; running degraded');
+      if (!isDown) void this.warn(error);
       isDown = true;
     });
     client.on('ready', () => {
@@ -94,5 +95,11 @@ export class RedisStore {
       if (wasReady) traffic.reconnects += 1;
       [wasReady, isDown] = [true, false];
     });
+  }
+
+  private async warn({ message }: Error): Promise<void> {
+    const { target, label: role } = this.options;
+    const problem = target.isTls && target.mode !== 'single' ? await findTlsProblem(target) : null;
+    this.logger.warn({ role, reason: problem ?? message }, 'Redis is not reachable; running degraded');
   }
 }

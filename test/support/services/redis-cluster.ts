@@ -5,6 +5,7 @@ import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
 import { StartError } from '../../../scripts/services/start-error.mjs';
 import { waitFor } from '../wait-for.js';
+import { type TlsFiles, tlsSettings } from './redis-tls.js';
 import type { SharedServices } from './shared-services.js';
 
 const SLOTS = 16_384;
@@ -20,6 +21,8 @@ export interface RedisClusterOptions {
   readonly replicas?: 0 | 1;
   /** As in redis.conf, for every node. */
   readonly settings?: Record<string, string>;
+  /** The nodes talk TLS with clients and with each other; only slots without keys can be moved then. */
+  readonly tls?: TlsFiles;
 }
 
 /** A real Redis Cluster of three masters on the loopback interface. */
@@ -43,10 +46,17 @@ export interface RedisCluster {
 
 export async function startRedisCluster(
   shared: SharedServices,
-  { replicas = 0, settings = {} }: RedisClusterOptions = {},
+  { replicas = 0, settings = {}, tls }: RedisClusterOptions = {},
 ): Promise<RedisCluster> {
+  const ports = new Map<Redis, number>();
   const nodes = await Promise.all(
-    Array.from({ length: MASTERS * (1 + replicas) }, () => startNode(shared, settings)),
+    Array.from({ length: MASTERS * (1 + replicas) }, async () => {
+      const forTls = tls && (await tlsSettings(tls));
+      const own = forTls && { ...forTls.settings, 'tls-cluster': 'yes' };
+      const node = await startNode(shared, { ...settings, ...own });
+      ports.set(node, forTls?.port ?? node.port);
+      return node;
+    }),
   );
   const admins = new Map(nodes.map((node) => [node, connectTo(node)]));
   const admin = (node: Redis | undefined): Connection => {
@@ -67,7 +77,7 @@ export async function startRedisCluster(
       AGREEMENT_DEADLINE_MS,
     );
   return {
-    url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',')}`,
+    url: `${tls === undefined ? 'redis' : 'rediss'}+cluster://${[...ports.values()].map((port) => `127.0.0.1:${String(port)}`).join(',')}`,
     nodes,
     nodeOf: (key) => findOwner(nodes, admin, slotOf(key)),
     moveSlotOf: async (key, to, whileMoving) => {

@@ -6,6 +6,7 @@ import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
 import { startServiceProcess } from '../../../scripts/services/service-process.mjs';
 import { waitFor } from '../wait-for.js';
+import { type TlsFiles, tlsSettings } from './redis-tls.js';
 import type { SharedServices } from './shared-services.js';
 
 const MASTER_NAME = 'caudal';
@@ -25,16 +26,18 @@ export interface RedisSentinel {
   stop(): Promise<void>;
 }
 
-export async function startRedisSentinel(shared: SharedServices): Promise<RedisSentinel> {
-  const [first, second] = await Promise.all([startServer(shared), startServer(shared)]);
+/** With `tls` the servers and the sentinels talk TLS with clients and with each other. */
+export async function startRedisSentinel(shared: SharedServices, tls?: TlsFiles): Promise<RedisSentinel> {
+  const started = await Promise.all([startServer(shared, tls), startServer(shared, tls)]);
+  const [{ server: first, port: firstPort }, { server: second }] = started;
   const toSecond = connectTo(second.port);
-  await toSecond.replicaof('127.0.0.1', first.port);
+  await toSecond.replicaof('127.0.0.1', firstPort);
   await waitFor('the replica', async () =>
     (await toSecond.info('replication')).includes('master_link_status:up'),
   );
   toSecond.disconnect();
   const sentinels = await Promise.all(
-    Array.from({ length: SENTINELS }, () => startSentinel(shared, first.port)),
+    Array.from({ length: SENTINELS }, () => startSentinel(shared, firstPort, tls)),
   );
   const asking = sentinels.map(({ port }) => connectTo(port));
   const ask = async (connection: Connection, ...question: [string, ...string[]]) =>
@@ -50,15 +53,15 @@ export async function startRedisSentinel(shared: SharedServices): Promise<RedisS
   });
   const servers = [first, second] as const;
   return {
-    url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${String(port)}`).join(',')}/${MASTER_NAME}`,
+    url: `${tls === undefined ? 'redis' : 'rediss'}+sentinel://${sentinels.map(({ publicPort }) => `127.0.0.1:${String(publicPort)}`).join(',')}/${MASTER_NAME}`,
     servers,
     master: async () => {
       const [connection] = asking;
       if (connection === undefined) throw new Error('there is no sentinel');
       const [, port] = await ask(connection, 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
-      const master = servers.find((server) => server.port === Number(port));
+      const master = started.find((each) => each.port === Number(port));
       if (master === undefined) throw new Error('the sentinels name another master');
-      return master;
+      return master.server;
     },
     stop: async () => {
       for (const connection of asking) connection.disconnect();
@@ -67,22 +70,27 @@ export async function startRedisSentinel(shared: SharedServices): Promise<RedisS
   };
 }
 
-function startServer(shared: SharedServices): Promise<Redis> {
+/** With the port under which the others know it. */
+async function startServer(shared: SharedServices, tls?: TlsFiles): Promise<{ server: Redis; port: number }> {
   const name = `redis-watched-${randomBytes(8).toString('hex')}`;
-  return startRedis({
+  const forTls = tls && (await tlsSettings(tls));
+  const server = await startRedis({
     dir: join(shared.directory, name),
     name,
     runDir: shared.runDir,
     server: shared.redisServer,
-    settings: { 'repl-diskless-sync-delay': '0' },
+    settings: { 'repl-diskless-sync-delay': '0', ...forTls?.settings },
   });
+  return { server, port: forTls?.port ?? server.port };
 }
 
 async function startSentinel(
   shared: SharedServices,
   masterPort: number,
-): Promise<{ readonly port: number; stop(): Promise<void> }> {
+  tls?: TlsFiles,
+): Promise<{ readonly port: number; readonly publicPort: number; stop(): Promise<void> }> {
   const port = await findFreePort();
+  const forTls = tls && (await tlsSettings(tls));
   const name = `sentinel-${randomBytes(8).toString('hex')}`;
   const dir = join(shared.directory, name);
   mkdirSync(dir, { recursive: true });
@@ -94,6 +102,7 @@ async function startSentinel(
       `port ${String(port)}`,
       'bind 127.0.0.1',
       `dir ${dir}`,
+      ...Object.entries(forTls?.settings ?? {}).map(([key, value]) => `${key} ${value}`),
       `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${String(masterPort)} ${String(QUORUM)}`,
       `sentinel down-after-milliseconds ${MASTER_NAME} ${String(DOWN_AFTER_MS)}`,
       `sentinel failover-timeout ${MASTER_NAME} 5000`,
@@ -111,6 +120,7 @@ async function startSentinel(
   });
   return {
     port,
+    publicPort: forTls?.port ?? port,
     stop: async () => {
       await running.stop();
     },
