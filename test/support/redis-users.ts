@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onServer } from './redis-faults.js';
 
 const PAGE = join(import.meta.dirname, '../../docs/operations.md');
-export const REDIS_PASSWORD = 'test-password';
+const REDIS_PASSWORD = 'test-password';
 
 /** The users that the operations page gives to the roles, by name: the arguments of their `ACL SETUSER`. */
 export function documentedUsers(): ReadonlyMap<string, readonly string[]> {
