@@ -148,7 +148,9 @@ describe('with the users of the operations page', () => {
       const buyer = await shop.createBuyer();
       await pay(api, buyer, await order(api, buyer, await shop.createVariant(1)));
       await new SignInClient(started.url).register();
-      await waitFor('its health', async () => (await api.get('/health')).body['redis'] === 'ok', DEADLINE_MS);
+      const health = async () =>
+        ((await api.get('/health')).body['details'] as { redis: { status: string } }).redis.status;
+      await waitFor('its health', async () => (await health()) === 'up', DEADLINE_MS);
       // It is asked with each new connection, not again and again.
       const infos = () =>
         onServer(redis.url, async (server) => {
