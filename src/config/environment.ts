@@ -561,6 +561,17 @@ export const ENVIRONMENT = {
     10,
     3_600_000,
   )({ default: 1000, desc: 'Time between two checkpoints of an audit chain that grows.' }),
+  AUDIT_RETENTION_MONTHS: int(
+    0,
+    240,
+  )({
+    default: 24,
+    desc: 'Full months of the audit log that are kept besides the present one; 0 keeps all.',
+  }),
+  AUDIT_ARCHIVE_DIR: str({
+    default: '',
+    desc: 'Directory, the same volume for all workers, where a month of the audit log is written to before it is removed; empty: it is only removed.',
+  }),
   AUDIT_TAKEOVER_MS: int(
     100,
     600_000,

@@ -6,7 +6,12 @@ import { AuditMetrics } from '../../src/core/audit-log/audit-log.metrics.js';
 import { AuditProducer } from '../../src/core/audit-log/audit-producer.js';
 import { AuditSink } from '../../src/core/audit-log/audit-sink.js';
 import { AuditVerifier } from '../../src/core/audit-log/audit-verifier.js';
+import { AuditMonths } from '../../src/core/audit-log/retention/audit-months.js';
+import { AuditRetention } from '../../src/core/audit-log/retention/audit-retention.js';
+import { MonthReviewer } from '../../src/core/audit-log/retention/month-review.js';
+import { Retirements } from '../../src/core/audit-log/retention/retirements.js';
 import { DistributedAuditLogService } from '../../src/core/audit-log/distributed-audit-log.service.js';
+import { EventOutbox } from '../../src/core/events/index.js';
 import { OptimizedPrismaService } from '../../src/infrastructure/database/prisma/index.js';
 import { createLogger, type Logger } from '../../src/infrastructure/logging/index.js';
 import { Metrics } from '../../src/infrastructure/metrics/index.js';
@@ -22,6 +27,9 @@ export class AuditLogUnderTest {
   readonly sink: AuditSink;
   readonly checkpoints: AuditCheckpoints;
   readonly verifier: AuditVerifier;
+  readonly months: AuditMonths;
+  readonly retirements: Retirements;
+  readonly retention: AuditRetention;
   readonly metrics = new Metrics();
   /** What somebody would have to look at. */
   readonly errors: unknown[] = [];
@@ -46,6 +54,18 @@ export class AuditLogUnderTest {
     this.checkpoints = new AuditCheckpoints(config, redis, clock, logger);
     this.consumer = new AuditConsumer(config, redis, this.sink, this.checkpoints, clock, logger, metrics);
     this.verifier = new AuditVerifier(config, database);
+    this.months = new AuditMonths(database, new EventOutbox());
+    this.retirements = new Retirements(config, redis, this.months);
+    const reviewer = new MonthReviewer(this.verifier, this.checkpoints, this.retirements, this.months);
+    this.retention = new AuditRetention(
+      config,
+      clock,
+      this.months,
+      reviewer,
+      this.retirements,
+      metrics,
+      logger,
+    );
   }
 
   /** `consumes`: with the sink running. */

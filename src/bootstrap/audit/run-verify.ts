@@ -8,6 +8,8 @@ import {
   AuditVerifier,
   AuditVerifierModule,
   type ChainReport,
+  type RetirementRecord,
+  Retirements,
 } from '../../core/audit-log/index.js';
 import { RedisService } from '../../infrastructure/redis/index.js';
 import { createToolContext, requireDatabase } from '../tool-context.js';
@@ -46,9 +48,12 @@ export async function runVerify(
     // A state that is not there yet is that of a first run; checkpoints that are not there are a mistake.
     const isFirst = options.stateFile !== null && !existsSync(options.stateFile);
     const verified = await readCheckpoints(isFirst ? null : options.stateFile, keeper);
+    const retirements = await context.get(Retirements).read(given.retirements);
+    const { ranges: retired } = retirements;
     const checkpoints = [...kept.checkpoints, ...given.checkpoints];
-    const forged = [...kept.forged, ...given.forged, ...verified.forged];
+    const forged = [...kept.forged, ...given.forged, ...verified.forged, ...retirements.forged];
     for (const line of forged) print(`FORGED checkpoint: ${line}`);
+    for (const record of retirements.records) print(describeRetired(record));
 
     const heads = new Map(verified.checkpoints.map((each) => [each.chain, each]));
     const save = async () => {
@@ -59,9 +64,12 @@ export async function runVerify(
         );
     };
     let isIntact = forged.length === 0;
-    for (const chain of await verifier.chains([...checkpoints, ...heads.values()])) {
+    for (const chain of await verifier.chains([...checkpoints, ...heads.values(), ...retired])) {
       const from = heads.get(chain);
-      const report = await verifier.verify(chain, checkpoints, from === undefined ? {} : { from });
+      const report = await verifier.verify(chain, checkpoints, {
+        ...(from === undefined ? {} : { from }),
+        retired,
+      });
       print(describe(report, from?.seq ?? 0));
       if (report.head.seq > 0) {
         print(`  checkpoint: ${keeper.seal(chain, report.head)}`);
@@ -74,6 +82,11 @@ export async function runVerify(
   } finally {
     await context.close();
   }
+}
+
+function describeRetired({ month, at, entries, archive }: RetirementRecord): string {
+  const file = archive === null ? 'no archive' : `archive ${archive.file} with SHA-256 ${archive.sha256}`;
+  return `retired ${month}: ${String(entries)} entries at ${at ?? ''}, ${file}`;
 }
 
 function describe({ chain, count, head, fault, isUnattested }: ChainReport, from: number): string {
@@ -91,16 +104,21 @@ function describe({ chain, count, head, fault, isUnattested }: ChainReport, from
 async function readCheckpoints(
   file: string | null,
   keeper: AuditCheckpoints,
-): Promise<{ checkpoints: AuditCheckpoint[]; forged: string[] }> {
+): Promise<{ checkpoints: AuditCheckpoint[]; retirements: string[]; forged: string[] }> {
   const text = file === null ? '' : await readFile(file, 'utf8');
   const checkpoints: AuditCheckpoint[] = [];
+  const retirements: string[] = [];
   const forged: string[] = [];
   for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
+    if (line.startsWith('retired ')) {
+      retirements.push(line.trim());
+      continue;
+    }
     const checkpoint = keeper.open(line.replace(/^\s*checkpoint: /, ''));
     if (checkpoint === null) forged.push(line);
     else checkpoints.push(checkpoint);
   }
-  return { checkpoints, forged };
+  return { checkpoints, retirements, forged };
 }
 
 async function writeAtomically(file: string, lines: readonly string[]): Promise<void> {

@@ -21,6 +21,9 @@ export class AuditMetrics {
   readonly entries;
   readonly verified;
   readonly isIntact;
+  readonly monthsRetained;
+  readonly monthsRetired;
+  readonly retirementFailures;
 
   constructor(private readonly metrics: Metrics) {
     this.recorded = metrics.tallies({
@@ -93,6 +96,19 @@ export class AuditMetrics {
       name: 'audit_verify_result',
       help: '1 while every link that was checked in the background holds, 0 when one does not',
       labelNames: ['chain'],
+    });
+    this.monthsRetained = metrics.gauge({
+      name: 'audit_months_retained',
+      help: 'Months of the table of the audit log, the present one included, as the process that retires them sees it',
+    });
+    this.monthsRetired = metrics.counter({
+      name: 'audit_months_retired_total',
+      help: 'Months that were detached',
+    });
+    this.retirementFailures = metrics.counter({
+      name: 'audit_retirement_failures_total',
+      help: 'Times that a month over its time stayed, by reason',
+      labelNames: ['reason'],
     });
   }
 

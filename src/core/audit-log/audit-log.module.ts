@@ -13,6 +13,10 @@ import { AuditSink } from './audit-sink.js';
 import { AuditVerifier } from './audit-verifier.js';
 import { AuditWatch } from './audit-watch.js';
 import { DistributedAuditLogService } from './distributed-audit-log.service.js';
+import { AuditMonths } from './retention/audit-months.js';
+import { AuditRetention } from './retention/audit-retention.js';
+import { MonthReviewer } from './retention/month-review.js';
+import { Retirements } from './retention/retirements.js';
 
 @Global()
 @Module({
@@ -23,13 +27,17 @@ import { DistributedAuditLogService } from './distributed-audit-log.service.js';
     AuditConsumer,
     AuditHealth,
     AuditMetrics,
+    AuditMonths,
     AuditOutbox,
     AuditPartitions,
     AuditProducer,
     AuditQuery,
+    AuditRetention,
     AuditSink,
     AuditVerifier,
     AuditWatch,
+    MonthReviewer,
+    Retirements,
   ],
   exports: [AuditLog],
 })
@@ -44,5 +52,8 @@ export class AuditLogModule {
 }
 
 /** What the verifying command needs, and nothing that runs. */
-@Module({ providers: [AuditCheckpoints, AuditVerifier], exports: [AuditCheckpoints, AuditVerifier] })
+@Module({
+  providers: [AuditCheckpoints, AuditMonths, AuditVerifier, Retirements],
+  exports: [AuditCheckpoints, AuditVerifier, Retirements],
+})
 export class AuditVerifierModule {}

@@ -5,6 +5,7 @@ import { type ChainHead, ChainLinks } from './audit-chain.js';
 import type { AuditCheckpoint } from './audit-checkpoint.js';
 import { FIELD_SEPARATOR } from './audit-entry.js';
 import { type ChainFault, ChainVerifier, type StoredLink } from './chain-verifier.js';
+import type { RetiredRange } from './retention/retirement-record.js';
 
 export interface ChainReport {
   readonly chain: number;
@@ -23,6 +24,21 @@ interface Place {
   readonly id: string;
 }
 
+export interface VerifyOptions {
+  /** A link that was verified before. */
+  readonly from?: ChainHead;
+  /** So many rows at most, in full pages. */
+  readonly rowsMax?: number;
+  /** No further than this position. */
+  readonly until?: number;
+  /** What may be missing. */
+  readonly retired?: readonly RetiredRange[];
+  /** Hears of each row that holds, and of the hash that it is linked to. */
+  readonly onEntry?: (entry: StoredLink, linkedTo: string) => void;
+  /** Hears of each link from which a later run may go on. */
+  readonly onPage?: (head: ChainHead) => void | Promise<void>;
+}
+
 const PAGE_ROWS = 5000;
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
@@ -39,7 +55,7 @@ export class AuditVerifier {
   }
 
   /** Every chain that the configuration, a checkpoint or the database knows, so that none can be dropped unseen. */
-  async chains(checkpoints: readonly AuditCheckpoint[]): Promise<number[]> {
+  async chains(checkpoints: readonly { readonly chain: number }[]): Promise<number[]> {
     const rows = await this.query<{ chain: number }>(
       'SELECT chain FROM audit_chains UNION SELECT DISTINCT chain FROM audit_entries',
       [],
@@ -53,17 +69,14 @@ export class AuditVerifier {
     return [...new Set(known)].sort((a, b) => a - b);
   }
 
-  /**
-   * Follows the chain to its end as of now, or, with `rowsMax`, so far at most. `onPage` hears of each link
-   * from which a later run may go on.
-   */
+  /** Follows the chain to its end as of now, or as far as the options say. */
   async verify(
     chain: number,
     checkpoints: readonly AuditCheckpoint[],
-    options: { from?: ChainHead; rowsMax?: number; onPage?: (head: ChainHead) => void } = {},
+    options: VerifyOptions = {},
   ): Promise<ChainReport> {
-    const { from, rowsMax = Infinity, onPage } = options;
-    const verifier = new ChainVerifier(this.links, chain, checkpoints, from);
+    const { from, rowsMax = Infinity, until = Infinity, retired, onEntry, onPage } = options;
+    const verifier = new ChainVerifier(this.links, chain, checkpoints, from, retired);
     const report = (fault: ChainFault | null): ChainReport => ({
       chain,
       count: verifier.verifiedCount,
@@ -90,10 +103,13 @@ export class AuditVerifier {
         page.catch(() => undefined);
       }
       for (const row of rows) {
+        if (row.seq > until) break;
         const fault = verifier.acceptLink(row);
         if (fault !== null) return report(fault);
+        onEntry?.(row, verifier.linkedTo);
       }
-      onPage?.(verifier.head);
+      await onPage?.(verifier.head);
+      if (verifier.head.seq >= until) return report(null);
       if (!isFull) break;
       if (isEnough) return report(null);
     }

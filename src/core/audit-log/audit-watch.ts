@@ -6,6 +6,7 @@ import type { ChainHead } from './audit-chain.js';
 import { AuditCheckpoints } from './audit-checkpoints.js';
 import { AuditMetrics } from './audit-log.metrics.js';
 import { AuditVerifier } from './audit-verifier.js';
+import { Retirements } from './retention/retirements.js';
 
 const INTERVAL_MS = 60_000;
 /** So many links of each chain at most in one run: half a second. */
@@ -24,6 +25,7 @@ export class AuditWatch implements OnModuleInit {
     private readonly jobs: JobRunner,
     private readonly verifier: AuditVerifier,
     private readonly checkpoints: AuditCheckpoints,
+    private readonly retirements: Retirements,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
   ) {}
@@ -41,6 +43,7 @@ export class AuditWatch implements OnModuleInit {
   /** True when there is more to verify. */
   async look(): Promise<boolean> {
     const { checkpoints } = await this.checkpoints.read();
+    const { ranges: retired } = await this.retirements.read();
     let hasMore = false;
     for (const chain of await this.verifier.chains(checkpoints)) {
       const latest = checkpoints.filter((each) => each.chain === chain).sort((a, b) => b.seq - a.seq)[0];
@@ -48,6 +51,7 @@ export class AuditWatch implements OnModuleInit {
       const report = await this.verifier.verify(chain, checkpoints, {
         ...(from === undefined ? {} : { from }),
         rowsMax: ROWS_MAX,
+        retired,
       });
       this.metrics.verified.inc(report.count);
       this.metrics.isIntact.set({ chain: String(chain) }, report.fault === null ? 1 : 0);

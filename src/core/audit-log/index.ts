@@ -18,4 +18,7 @@ export {
   auditNote,
   auditOriginOf,
 } from './audit-origin.js';
+export { type ArchiveReport, checkArchive } from './retention/archive-check.js';
+export type { RetirementRecord } from './retention/retirement-record.js';
+export { readKeptRecords, Retirements } from './retention/retirements.js';
 export { AuditVerifier, type ChainReport } from './audit-verifier.js';

@@ -1,16 +1,15 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
-import { OptimizedPrismaService, type SqlTransaction } from '../../infrastructure/database/prisma/index.js';
+import {
+  isDatabaseUnavailable,
+  OptimizedPrismaService,
+  type SqlTransaction,
+} from '../../infrastructure/database/prisma/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { JobRunner } from '../jobs/index.js';
-import {
-  type PartitionPeriod,
-  type PartitionUnit,
-  periodOf,
-  periodOfSuffix,
-  shift,
-} from './partition-period.js';
+import { type AttachedPartition, attachedPartitions } from './attached-partitions.js';
+import { type PartitionPeriod, type PartitionUnit, periodOf, shift } from './partition-period.js';
 
 export interface PartitionedTable {
   readonly name: string;
@@ -20,15 +19,12 @@ export interface PartitionedTable {
   /** Full periods that are kept besides the present one; 0 keeps all. */
   readonly keep: number;
   /** What happens to a period that is over its time, inside one transaction. */
-  readonly retire: (transaction: SqlTransaction, partition: RetiredPartition) => Promise<void>;
-}
-
-export interface RetiredPartition extends PartitionPeriod {
-  readonly table: string;
-  readonly partition: string;
+  readonly retire: (transaction: SqlTransaction, partition: AttachedPartition) => Promise<void>;
 }
 
 const INTERVAL_MS = 3_600_000;
+/** Whoever waits for the lock of a table has everybody else wait behind itself: no longer than this. */
+const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '100ms'`;
 
 /**
  * Makes the partitions of tables that grow without end before they are needed, and retires those whose
@@ -74,7 +70,7 @@ export class PartitionKeeper implements OnModuleInit {
     for (let i = 0; i <= table.ahead; i += 1) await this.ensure(table.name, shift(present, table.unit, i));
     if (table.keep > 0) {
       const oldestKept = shift(present, table.unit, -table.keep);
-      for (const partition of await this.list(table)) {
+      for (const partition of await attachedPartitions(this.database, table.name, table.unit)) {
         if (partition.from.getTime() < oldestKept.from.getTime()) await this.retire(table, partition);
       }
     }
@@ -94,21 +90,20 @@ export class PartitionKeeper implements OnModuleInit {
     );
   }
 
-  private async list({ name, unit }: PartitionedTable): Promise<RetiredPartition[]> {
-    const rows = await this.database.write.$queryRawUnsafe<{ partition: string }[]>(
-      `SELECT c.relname::text AS partition FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-       WHERE i.inhparent = $1::regclass AND c.relname <> $1 || '_default' ORDER BY c.relname`,
-      name,
-    );
-    return rows.map(({ partition }) => ({
-      table: name,
-      partition,
-      ...periodOfSuffix(partition.slice(name.length + 1), unit),
-    }));
-  }
-
-  private async retire(table: PartitionedTable, partition: RetiredPartition): Promise<void> {
-    await this.database.sqlTransaction((transaction) => table.retire(transaction, partition));
+  private async retire(table: PartitionedTable, partition: AttachedPartition): Promise<void> {
+    try {
+      await this.database.sqlTransaction(async (transaction) => {
+        await transaction.execute(LOCK_TIMEOUT);
+        await table.retire(transaction, partition);
+      });
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) throw error;
+      this.logger.warn(
+        { partition: partition.partition, reason: String(error) },
+        'a partition in use stays until the next run',
+      );
+      return;
+    }
     this.logger.info({ partition: partition.partition }, 'a partition was retired');
   }
 }

@@ -30,6 +30,8 @@ export const redisKeys = {
   auditBell: (): string => 'caudal:audit:bell:{audit}',
   /** String, the latest signed checkpoint of an audit chain (400 days). */
   auditCheckpoint: (chain: string): string => `caudal:audit:checkpoint:{audit-${chain}}`,
+  /** Hash, the signed record of each retired month of the audit log (400 days after the last one). */
+  auditRetirements: (): string => 'caudal:audit:retirements:{audit}',
   /** Stream of the outbox events. */
   events: (): string => 'caudal:events:stream:{events}',
   /** Channel, rung when events of the outbox are on their way. */
