@@ -16,6 +16,8 @@ import { Retirements } from './retirements.js';
 const INTERVAL_MS = 3_600_000;
 /** A busy table is free again soon; what was reviewed is remembered until then. */
 const BUSY_INTERVAL_MS = 5000;
+/** After anything else that may mend by itself. */
+const FAILED_INTERVAL_MS = 60_000;
 
 interface PreparedMonth {
   readonly review: MonthReview;
@@ -35,6 +37,7 @@ interface PreparedMonth {
 @Injectable()
 export class AuditRetention {
   private prepared: PreparedMonth | null = null;
+  private isToRetry = false;
 
   constructor(
     private readonly config: AppConfig,
@@ -47,15 +50,18 @@ export class AuditRetention {
   ) {}
 
   get intervalMs(): number {
-    return this.prepared === null ? INTERVAL_MS : BUSY_INTERVAL_MS;
+    if (this.prepared !== null) return BUSY_INTERVAL_MS;
+    return this.isToRetry ? FAILED_INTERVAL_MS : INTERVAL_MS;
   }
 
   /** True when there may be another month to retire. */
   async run(): Promise<boolean> {
+    this.isToRetry = false;
     try {
       return await this.runOnce();
     } catch (error) {
       const refused = error instanceof MonthRefusedError ? error : null;
+      this.isToRetry = refused?.refusal !== 'tampered';
       this.metrics.retirementFailures.inc({ reason: refused?.refusal ?? 'failed' });
       if (refused === null) throw error;
       const fields = { reason: refused.refusal, fault: refused.fault, err: refused.cause };
