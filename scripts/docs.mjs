@@ -3,6 +3,7 @@
 // Writes docs/errors.md and docs/configuration.md from the tables in the code. A test compares them.
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { loadSource } from './source-module.mjs';
 
 const PROJECT = new URL('../', import.meta.url);
 
@@ -36,7 +37,7 @@ that the process makes its own, warns, and forgets it when it ends: that is for 
 [operations.md](operations.md) says how keys are rotated. \`npm start\` sets the addresses and the secrets
 by itself and passes everything else on.
 
-This page is generated from \`src/config/environment.ts\` by \`npm run docs:generate\`.
+This page is generated from \`src/config/environment/\` by \`npm run docs:generate\`.
 `;
 
 /** @param {Readonly<Record<string, { status: number, title: string, meaning: string }>>} codes */
@@ -99,14 +100,11 @@ function renderTable(head, body) {
 }
 
 async function main() {
-  // Node runs these two files as they are: they use no syntax that has to be compiled.
-  /** @type {(path: string) => Promise<unknown>} */
-  const load = (path) => import(new URL(path, PROJECT).href);
   const { ERROR_CODES } = /** @type {{ ERROR_CODES: Parameters<typeof renderErrors>[0] }} */ (
-    await load('src/common/error-codes.ts')
+    await loadSource('src/common/error-codes.ts')
   );
   const { ENVIRONMENT } = /** @type {{ ENVIRONMENT: Parameters<typeof renderConfiguration>[0] }} */ (
-    await load('src/config/environment.ts')
+    await loadSource('src/config/environment.ts')
   );
   await writeFile(new URL('docs/errors.md', PROJECT), renderErrors(ERROR_CODES));
   await writeFile(new URL('docs/configuration.md', PROJECT), renderConfiguration(ENVIRONMENT));

@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseObjects } from './manifests.mjs';
 import { checkManifests, checkPart, checkSecretSources } from './rules.mjs';
 import { dockerfile, dockerignore } from './rules/image-rules.mjs';
+import { loadSource } from '../source-module.mjs';
 
 /** @typedef {import('./manifests.mjs').Finding} Finding */
 
@@ -20,9 +21,7 @@ const WHOLE = ['staging', 'production'];
 
 /** The settings of the application; Node runs the file as it is. */
 export async function loadSettings() {
-  const module = /** @type {unknown} */ (
-    await import(pathToFileURL(join(PROJECT, 'src/config/environment.ts')).href)
-  );
+  const module = /** @type {unknown} */ (await loadSource('src/config/environment.ts'));
   const { ENVIRONMENT } = /** @type {{ ENVIRONMENT: Record<string, import('./manifests.mjs').Setting> }} */ (
     module
   );
