@@ -42,8 +42,8 @@ export const AUDIT_LOG = {
     0,
     240,
   )({
-    default: 24,
-    desc: 'Full months of the audit log that are kept besides the present one; 0 keeps all.',
+    default: 0,
+    desc: 'Full months of the audit log that are kept besides the present one; 0 keeps all, 24 is a good number.',
   }),
   AUDIT_ARCHIVE_DIR: str({
     default: '',
