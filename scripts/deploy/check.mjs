@@ -20,7 +20,7 @@ const TOOLS = process.env['CAUDAL_TOOLS'] ?? join(process.env['HOME'] ?? '', '.c
 const WHOLE = ['staging', 'production'];
 
 /** The settings of the application; Node runs the file as it is. */
-export async function loadSettings() {
+async function loadSettings() {
   const module = /** @type {unknown} */ (await loadSource('src/config/environment.ts'));
   const { ENVIRONMENT } = /** @type {{ ENVIRONMENT: Record<string, import('./manifests.mjs').Setting> }} */ (
     module
