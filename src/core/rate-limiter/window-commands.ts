@@ -8,6 +8,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** So many go out at once: the server works on them while this process makes the next ones. */
+const WRITE_COMMANDS_MAX = 16;
+
 /**
  * Runs the script of the windows. What is asked in one turn of the event loop goes out in one write, which is
  * most of what a command costs this process. In a cluster each command goes to the node of its slot by itself.
@@ -24,11 +27,13 @@ export class WindowCommands {
     return new Promise((resolve, reject) => {
       this.waiting.push({ keys, args, resolve, reject });
       if (this.waiting.length === 1) setImmediate(() => void this.flush());
+      else if (this.waiting.length >= WRITE_COMMANDS_MAX) void this.flush();
     });
   }
 
   private async flush(): Promise<void> {
     const calls = this.waiting;
+    if (calls.length === 0) return;
     this.waiting = [];
     try {
       const results = await windowTake.runAll(this.redis.client('rateLimit'), calls);
