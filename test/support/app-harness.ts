@@ -72,18 +72,10 @@ export async function startApp(options: {
   return {
     app,
     url: `http://127.0.0.1:${String(port)}`,
-    close: async () => {
-      const closeConnections = () => {
-        app.getHttpServer().closeAllConnections();
-      };
-      closeConnections();
-      // One that comes, or has not quite become idle, meanwhile would hold the close up for its whole life.
-      const closing = setInterval(closeConnections, 100);
-      try {
-        await app.close();
-      } finally {
-        clearInterval(closing);
-      }
+    close: () => {
+      // A keep-alive connection that has not quite become idle would hold the close up for its whole life.
+      app.getHttpServer().closeAllConnections();
+      return app.close();
     },
   };
 }

@@ -154,6 +154,8 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private pause({ name, intervalMs }: Job): Promise<void> {
+    // The end may have come during the run, when there was no pause to be woken from.
+    if (this.isStopped) return Promise.resolve();
     return new Promise((resolve) => {
       const wakeUp = () => {
         clearTimeout(timer);
