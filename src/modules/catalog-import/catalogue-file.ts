@@ -48,8 +48,9 @@ export async function openCatalogueFile(
     onBytes(readBytes);
   });
   source.pause();
-  const content: Readable = isGzip ? pipeline(source, createGunzip(), () => undefined) : source;
-  return { format, sizeBytes: stat.size, chunks: withReadableErrors(path, content) };
+  // Not before somebody reads: what fails until then would fail without anybody to tell.
+  const read = (): Readable => (isGzip ? pipeline(source, createGunzip(), () => undefined) : source);
+  return { format, sizeBytes: stat.size, chunks: withReadableErrors(path, read) };
 }
 
 function formatOf(path: string, start: string): CatalogueFormat | null {
@@ -61,9 +62,9 @@ function formatOf(path: string, start: string): CatalogueFormat | null {
   return first === '[' ? 'categories' : start.includes(',') ? 'products' : null;
 }
 
-async function* withReadableErrors(path: string, content: Readable): AsyncGenerator<Uint8Array> {
+async function* withReadableErrors(path: string, read: () => Readable): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of content) yield chunk as Uint8Array;
+    for await (const chunk of read()) yield chunk as Uint8Array;
   } catch (error) {
     throw new CatalogueFileError(`cannot read ${path} to its end: ${reasonOf(error)}`);
   }
