@@ -1,9 +1,6 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '../../common/clock.js';
-import { AppConfig } from '../../config/index.js';
+import { Injectable } from '@nestjs/common';
 import { OptimizedPrismaService } from '../../infrastructure/database/prisma/index.js';
-import { Metrics } from '../../infrastructure/metrics/index.js';
-import { JobRunner } from '../jobs/index.js';
+import { Watches } from '../jobs/index.js';
 
 /** More than this is told as this: the count reads the index of what waits, and that may be long. */
 const COUNTED_MAX = 10_000;
@@ -13,43 +10,22 @@ const COUNTED_MAX = 10_000;
  * cannot run. Both reads use the index of unpublished events, which is as small as the backlog.
  */
 @Injectable()
-export class OutboxWatch implements OnModuleInit {
+export class OutboxWatch {
   private readonly lag;
   private readonly waiting;
-  private readonly intervalMs: number;
 
   constructor(
-    config: AppConfig,
     private readonly database: OptimizedPrismaService,
-    private readonly jobs: JobRunner,
-    clock: Clock,
-    metrics: Metrics,
+    watches: Watches,
   ) {
-    this.intervalMs = config.env.WATCH_INTERVAL_MS;
-    const freshForMs = 3 * this.intervalMs;
-    this.lag = metrics.passing({
+    const watch = watches.add('outbox-watch', () => this.measure());
+    this.lag = watch.gauge({
       name: 'events_outbox_lag_seconds',
       help: 'Age of the oldest event that has not left the outbox; 0 when all have',
-      clock,
-      freshForMs,
     });
-    this.waiting = metrics.passing({
+    this.waiting = watch.gauge({
       name: 'events_outbox_waiting',
       help: 'Events that have not left the outbox, counted up to 10,000',
-      clock,
-      freshForMs,
-    });
-  }
-
-  onModuleInit(): void {
-    this.jobs.register({
-      name: 'outbox-watch',
-      intervalMs: this.intervalMs,
-      isSingleton: true,
-      run: async () => {
-        await this.measure();
-        return false;
-      },
     });
   }
 

@@ -1,2 +1,3 @@
 export { JobRunner, type Job } from './job-runner.js';
 export { JobsModule } from './jobs.module.js';
+export { Watches } from './watches.js';

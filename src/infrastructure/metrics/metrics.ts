@@ -96,7 +96,7 @@ export class Metrics {
     readonly name: string;
     readonly help: string;
     readonly clock: Clock;
-    readonly freshForMs: number;
+    readonly freshForMs: () => number;
   }): PassingValues {
     const { name, help, clock, freshForMs } = description;
     const values = new PassingValues(clock, freshForMs);

@@ -4,7 +4,7 @@ import { Metrics } from './metrics.js';
 describe('a value that one process of the fleet measures', () => {
   const clock = new ManualClock(1_000);
   const metrics = new Metrics();
-  const gauge = metrics.passing({ name: 'things_late', help: 'Late things', clock, freshForMs: 100 });
+  const gauge = metrics.passing({ name: 'things_late', help: 'Late things', clock, freshForMs: () => 100 });
   const samples = async () =>
     (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('things_late'));
 

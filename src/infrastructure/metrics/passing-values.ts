@@ -7,7 +7,7 @@ export interface PassingValue {
 
 /**
  * What one process at a time measures for the whole fleet. There is nothing before the first measurement, and
- * nothing once the last is older than `freshForMs`: a process that lost the job, or cannot measure, must not
+ * nothing once the last is older than `freshForMs` says: a process that lost the job, or cannot measure, must not
  * repeat what was true once. So `max()` over the fleet is right, and absence means that nobody measures.
  */
 export class PassingValues {
@@ -16,11 +16,11 @@ export class PassingValues {
 
   constructor(
     private readonly clock: Clock,
-    private readonly freshForMs: number,
+    private readonly freshForMs: () => number,
   ) {}
 
   get present(): readonly PassingValue[] {
-    return this.clock.monotonicMs() - this.measuredAtMs <= this.freshForMs ? this.values : [];
+    return this.clock.monotonicMs() - this.measuredAtMs <= this.freshForMs() ? this.values : [];
   }
 
   /** Takes the place of everything that was measured before. */

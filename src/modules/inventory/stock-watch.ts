@@ -1,12 +1,10 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '../../common/clock.js';
+import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/index.js';
-import { JobRunner } from '../../core/jobs/index.js';
+import { Watches } from '../../core/jobs/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
-import { Metrics } from '../../infrastructure/metrics/index.js';
 import { StockWatchRepository } from './stock-watch.repository.js';
 
-/** Variants per run: their ledgers are summed, so a run costs about what their movements of a year do. */
+/** Variants per run: a run sums their whole ledgers, and the watch pauses by how long that took. */
 const SLICE = 500;
 /** Each is a label value. */
 const WATCHED_MAX = 20;
@@ -20,10 +18,9 @@ type Invariant = 'bounds' | 'ledger';
  * told at once, and until a whole pass has found nothing.
  */
 @Injectable()
-export class StockWatch implements OnModuleInit {
+export class StockWatch {
   private readonly violations;
   private readonly units;
-  private readonly intervalMs: number;
   private readonly watched: readonly string[];
   private after: string | null = null;
   private pass: Record<Invariant, number> = { bounds: 0, ledger: 0 };
@@ -31,39 +28,22 @@ export class StockWatch implements OnModuleInit {
 
   constructor(
     config: AppConfig,
-    private readonly jobs: JobRunner,
     private readonly stock: StockWatchRepository,
     private readonly logger: Logger,
-    clock: Clock,
-    metrics: Metrics,
+    watches: Watches,
   ) {
-    this.intervalMs = config.env.WATCH_INTERVAL_MS;
     this.watched = config.env.WATCHED_SKUS.slice(0, WATCHED_MAX);
-    const freshForMs = 3 * this.intervalMs;
-    this.violations = metrics.passing({
+    const watch = watches.add('stock-watch', async () => {
+      await this.checkSlice();
+      if (this.watched.length > 0) await this.countUnits();
+    });
+    this.violations = watch.gauge({
       name: 'inventory_invariant_violations',
       help: 'Variants whose stock breaks an invariant; anything but 0 is an alert',
-      clock,
-      freshForMs,
     });
-    this.units = metrics.passing({
+    this.units = watch.gauge({
       name: 'inventory_watched_units',
       help: 'Units of the watched SKUs by what may be done with them',
-      clock,
-      freshForMs,
-    });
-  }
-
-  onModuleInit(): void {
-    this.jobs.register({
-      name: 'stock-watch',
-      intervalMs: this.intervalMs,
-      isSingleton: true,
-      run: async () => {
-        await this.checkSlice();
-        if (this.watched.length > 0) await this.countUnits();
-        return false;
-      },
     });
   }
 
