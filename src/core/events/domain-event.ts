@@ -4,6 +4,11 @@ export interface NewEvent {
   readonly aggregateId: string;
   /** JSON that any version of any consumer may read for ever; holds no personal data. */
   readonly payload: Readonly<Record<string, unknown>>;
+  /**
+   * Whether every process must hear of it, because it holds copies that the event makes untrue. The others
+   * go to the audit log and stay in the outbox: each of 200 processes would read every order of all.
+   */
+  readonly isBroadcast: boolean;
   /** What the audit log says of it, made by `auditNote` of core/audit-log; stays in the database. */
   readonly audit?: string;
   /**
@@ -13,7 +18,8 @@ export interface NewEvent {
   readonly traceparent?: string | null | undefined;
 }
 
-export interface DomainEvent extends NewEvent {
+/** As every process hears of it. */
+export interface DomainEvent extends Pick<NewEvent, 'type' | 'aggregateId' | 'payload'> {
   /** Delivery is at least once: consumers that must not repeat themselves remember this id. */
   readonly id: string;
   /** Everything at or behind this WAL position was committed when the event was relayed. */

@@ -17,13 +17,13 @@ describe('the outbox without tracing', () => {
     expect(outbox.isTraced).toBe(false);
     const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
     await outbox.append(transaction, [
-      { type: 'a.v1', aggregateId: 'x', payload: { n: 1 }, audit: 'said', traceparent },
-      { type: 'b.v1', aggregateId: 'y', payload: {} },
+      { type: 'a.v1', aggregateId: 'x', payload: { n: 1 }, isBroadcast: true, audit: 'said', traceparent },
+      { type: 'b.v1', aggregateId: 'y', payload: {}, isBroadcast: false },
     ]);
     expect(statements.map(({ rows }) => rows.map((row) => Object.keys(row)))).toEqual([
       [
-        ['id', 'type', 'aggregate_id', 'payload', 'audit'],
-        ['id', 'type', 'aggregate_id', 'payload'],
+        ['id', 'type', 'aggregate_id', 'payload', 'is_broadcast', 'audit'],
+        ['id', 'type', 'aggregate_id', 'payload', 'is_broadcast'],
       ],
     ]);
     expect(statements[0]?.text).not.toContain(traceparent);

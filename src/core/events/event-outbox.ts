@@ -6,10 +6,10 @@ import type { NewEvent } from './domain-event.js';
 import { OutboxBell } from './outbox-bell.js';
 
 const INSERT = `
-  INSERT INTO outbox_events (id, type, aggregate_id, payload, audit, traceparent)
-  SELECT id, type, aggregate_id, payload, audit, traceparent
+  INSERT INTO outbox_events (id, type, aggregate_id, payload, is_broadcast, audit, traceparent)
+  SELECT id, type, aggregate_id, payload, is_broadcast, audit, traceparent
   FROM jsonb_to_recordset($1::jsonb) AS e (
-    id uuid, type text, aggregate_id uuid, payload jsonb, audit text, traceparent text)`;
+    id uuid, type text, aggregate_id uuid, payload jsonb, is_broadcast boolean, audit text, traceparent text)`;
 
 /** Writes events in the transaction of their cause: they leave if, and only if, it commits. */
 @Injectable()
@@ -39,8 +39,8 @@ export class EventOutbox {
   }
 }
 
-function rowOf({ type, aggregateId, payload, audit }: NewEvent) {
-  return { id: newId(), type, aggregate_id: aggregateId, payload, audit };
+function rowOf({ type, aggregateId, payload, isBroadcast, audit }: NewEvent) {
+  return { id: newId(), type, aggregate_id: aggregateId, payload, is_broadcast: isBroadcast, audit };
 }
 
 /** A trace that its caller does not record ends here, and is not worth its bytes. */

@@ -20,16 +20,17 @@ interface OutboxRow {
   type: string;
   aggregate_id: string;
   payload: string;
+  is_broadcast: boolean;
   audit: string | null;
   traceparent: string | null;
   created_at: string;
 }
 
 /**
- * Moves committed events from the outbox to the stream that every process reads. One process does it at
- * a time; when two do for a moment, events come twice with the same id. A process that dies after
- * publishing and before marking publishes again. Order is kept per run of the relay, and by commit time
- * only nearly: consumers compare positions or versions, never arrival.
+ * Moves committed events from the outbox to its taps, and those that all must hear of to the stream that
+ * every process reads. One process does it at a time; when two do for a moment, events come twice with the
+ * same id. A process that dies after publishing and before marking publishes again. Order is kept per run of
+ * the relay, and by commit time only nearly: consumers compare positions or versions, never arrival.
  */
 @Injectable()
 export class OutboxRelay implements OnModuleInit {
@@ -47,7 +48,7 @@ export class OutboxRelay implements OnModuleInit {
   ) {
     this.published = metrics.counter({
       name: 'events_published_total',
-      help: 'Events moved from the outbox to the stream',
+      help: 'Events that have left the outbox',
     });
   }
 
@@ -86,15 +87,13 @@ export class OutboxRelay implements OnModuleInit {
   private async relay(): Promise<boolean> {
     const { OUTBOX_BATCH_MAX: batchMax } = this.config.env;
     const rows = await this.database.write.$queryRawUnsafe<OutboxRow[]>(
-      `SELECT id::text, type, aggregate_id::text, payload::text, audit, traceparent, created_at::text
+      `SELECT id::text, type, aggregate_id::text, payload::text, is_broadcast, audit, traceparent, created_at::text
        FROM outbox_events WHERE published_at IS NULL ORDER BY created_at, id LIMIT ${String(batchMax)}`,
     );
     if (rows.length === 0) return false;
     this.bell.stir();
-    // Taken after the read: everything the rows tell of was committed at or behind it.
-    const position = (await this.database.currentPosition()).toString();
     // Both, whatever becomes of either: a tap needs no Redis, and the stream no tap.
-    const outcomes = await Promise.allSettled([this.taps.give(rows), this.publish(rows, position)]);
+    const outcomes = await Promise.allSettled([this.taps.give(rows), this.broadcast(rows)]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     await this.database.write.$executeRawUnsafe(
       `UPDATE outbox_events o SET published_at = now()
@@ -107,11 +106,15 @@ export class OutboxRelay implements OnModuleInit {
     return rows.length === batchMax;
   }
 
-  private async publish(rows: readonly OutboxRow[], position: string): Promise<void> {
+  private async broadcast(rows: readonly OutboxRow[]): Promise<void> {
+    const heard = rows.filter((row) => row.is_broadcast);
+    if (heard.length === 0) return;
+    // Taken after the read: everything the rows tell of was committed at or behind it.
+    const position = (await this.database.currentPosition()).toString();
     const client = this.redis.client('main');
     const pipeline = client.pipeline();
     const key = redisKeys.events();
-    for (const { id, type, aggregate_id: aggregateId, payload, traceparent } of rows) {
+    for (const { id, type, aggregate_id: aggregateId, payload, traceparent } of heard) {
       const fields = ['id', id, 'type', type, 'aggregateId', aggregateId, 'payload', payload];
       if (traceparent !== null) fields.push('traceparent', traceparent);
       pipeline.xadd(key, '*', ...fields, 'position', position);

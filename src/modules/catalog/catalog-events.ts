@@ -27,6 +27,7 @@ export function productChanged(productId: string, affectsLists: boolean, act: Ca
     type: PRODUCT_CHANGED,
     aggregateId: productId,
     payload: { productId, affectsLists },
+    isBroadcast: true,
     audit: noteOf(`product:${productId}`, act),
   };
 }
@@ -36,6 +37,7 @@ export function productsChanged(productIds: readonly [string, ...string[]], act:
     type: PRODUCTS_CHANGED,
     aggregateId: productIds[0],
     payload: { productIds },
+    isBroadcast: true,
     audit: noteOf(`product:${productIds[0]}`, act),
   };
 }
@@ -45,6 +47,7 @@ export function categoriesChanged(categoryIds: readonly [string, ...string[]], a
     type: CATEGORIES_CHANGED,
     aggregateId: categoryIds[0],
     payload: { categoryIds },
+    isBroadcast: true,
     audit: noteOf(`category:${categoryIds[0]}`, act),
   };
 }

@@ -17,6 +17,7 @@ export function stockChanged({ variantId, productId, available, crossedZero }: S
     type: STOCK_CHANGED,
     aggregateId: variantId,
     payload: { variantId, productId, available, crossedZero },
+    isBroadcast: true,
   };
 }
 

@@ -36,6 +36,7 @@ export function orderEvent(status: OrderStatus, order: OrderFacts, by: AuditedBy
     type: TYPE_OF_STATUS[status],
     aggregateId: id,
     payload: { orderId: id, userId, totalMinor, currency },
+    isBroadcast: false,
     traceparent: by.origin?.traceparent,
     audit: auditNote({
       actor: by.actor,

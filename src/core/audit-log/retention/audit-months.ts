@@ -4,7 +4,7 @@ import {
   OptimizedPrismaService,
   type SqlTransaction,
 } from '../../../infrastructure/database/prisma/index.js';
-import { EventOutbox } from '../../events/index.js';
+import { EventOutbox, type NewEvent } from '../../events/index.js';
 import { type AttachedPartition, attachedPartitions } from '../../partitioning/index.js';
 import { auditedBySystem, auditNote } from '../audit-origin.js';
 import { MonthRefusedError } from './retention.errors.js';
@@ -138,11 +138,12 @@ async function hasBounds(
   return rows.length > 0;
 }
 
-function eventOf({ month, entries, archive }: RetirementRecord) {
+function eventOf({ month, entries, archive }: RetirementRecord): NewEvent {
   return {
     type: 'audit.month-retired.v1',
     aggregateId: newId(),
     payload: { month, entries },
+    isBroadcast: false,
     audit: auditNote({
       ...auditedBySystem('audit-retention'),
       action: 'audit.month-retired',
