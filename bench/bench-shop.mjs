@@ -150,7 +150,7 @@ export async function openBenchShop(cores, { say, profileDirectory }) {
 async function waitForRelay(database) {
   const deadline = performance.now() + SETTLE_WITHIN_MS;
   for (;;) {
-    const { rowCount } = await database.query('SELECT FROM outbox_events WHERE published_at IS NULL LIMIT 1');
+    const { rowCount } = await database.query('SELECT FROM outbox_batches LIMIT 1');
     if (rowCount === 0) return;
     if (performance.now() > deadline) throw new Error('The outbox is not drained');
     await new Promise((resolve) => setTimeout(resolve, 200));

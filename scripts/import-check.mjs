@@ -115,6 +115,7 @@ async function everything() {
     'stock_items',
     'stock_movements',
     'outbox_events',
+    'outbox_batches',
   ];
   const hashes = tables.map(
     (table) => `(SELECT md5(string_agg(t::text, ';' ORDER BY t::text)) FROM ${table} t)`,

@@ -32,7 +32,7 @@ describe('a fleet that has lost', () => {
 
   const unpublished = async (): Promise<number> => {
     const [row] = await shop.rows<{ count: string }>(
-      'SELECT count(*) FROM outbox_events WHERE published_at IS NULL',
+      'SELECT count(*) FROM outbox_batches',
     );
     return Number(row?.count);
   };

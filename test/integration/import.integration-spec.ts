@@ -45,7 +45,7 @@ describe('the import', () => {
 
   beforeEach(async () => {
     await client.query(
-      'TRUNCATE categories, products, variants, prices, product_price_ranges, stock_items, stock_movements, outbox_events CASCADE',
+      'TRUNCATE categories, products, variants, prices, product_price_ranges, stock_items, stock_movements, outbox_events, outbox_batches CASCADE',
     );
   });
 

@@ -19,7 +19,7 @@ describe('the seed', () => {
 
   beforeEach(async () => {
     await client.query(
-      'TRUNCATE users, categories, products, stock_items, stock_movements, outbox_events CASCADE',
+      'TRUNCATE users, categories, products, stock_items, stock_movements, outbox_events, outbox_batches CASCADE',
     );
   });
 

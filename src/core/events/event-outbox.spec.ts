@@ -5,7 +5,7 @@ describe('the outbox without tracing', () => {
   it('writes all events in one statement, and no trace', async () => {
     const statements: { text: string; rows: Record<string, unknown>[] }[] = [];
     const client = {
-      query: (text: string, [rows]: [string]) => {
+      query: (text: string, [, , rows]: [string, number, string]) => {
         statements.push({ text, rows: JSON.parse(rows) as Record<string, unknown>[] });
         return Promise.resolve({ rowCount: 2 });
       },

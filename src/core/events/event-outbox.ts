@@ -6,9 +6,11 @@ import type { NewEvent } from './domain-event.js';
 import { OutboxBell } from './outbox-bell.js';
 
 const INSERT = `
-  INSERT INTO outbox_events (id, type, aggregate_id, payload, is_broadcast, audit, traceparent)
-  SELECT id, type, aggregate_id, payload, is_broadcast, audit, traceparent
-  FROM jsonb_to_recordset($1::jsonb) AS e (
+  WITH batch AS (INSERT INTO outbox_batches (id, events) VALUES ($1::uuid, $2::integer) RETURNING id, created_at)
+  INSERT INTO outbox_events (
+    id, type, aggregate_id, payload, created_at, batch_id, is_broadcast, audit, traceparent)
+  SELECT e.id, type, aggregate_id, payload, batch.created_at, batch.id, is_broadcast, audit, traceparent
+  FROM batch, jsonb_to_recordset($3::jsonb) AS e (
     id uuid, type text, aggregate_id uuid, payload jsonb, is_broadcast boolean, audit text, traceparent text)`;
 
 /** Writes events in the transaction of their cause: they leave if, and only if, it commits. */
@@ -24,7 +26,7 @@ export class EventOutbox {
     return this.tracing !== null;
   }
 
-  /** One statement for any number of events. */
+  /** One statement for any number of events, which leave together. */
   async append(
     transaction: SqlTransaction | Prisma.TransactionClient,
     events: readonly NewEvent[],
@@ -34,8 +36,9 @@ export class EventOutbox {
     const rows = JSON.stringify(
       this.tracing === null ? events.map(rowOf) : tracedRows(events, this.tracing.traceparent()),
     );
-    if (transaction instanceof SqlTransaction) await transaction.execute(INSERT, [rows]);
-    else await transaction.$executeRawUnsafe(INSERT, rows);
+    const values = [newId(), events.length, rows];
+    if (transaction instanceof SqlTransaction) await transaction.execute(INSERT, values);
+    else await transaction.$executeRawUnsafe(INSERT, ...values);
   }
 }
 

@@ -15,7 +15,36 @@ const DAYS_AHEAD = 7;
 const QUIET_INTERVAL_MS = 500;
 const JOB = 'outbox-relay';
 
+/**
+ * Whole batches, oldest first, until there are $1 events or more. The OFFSET keeps the planner from looking
+ * through all events instead of fetching those of each batch: it may know nothing of how many there are.
+ */
+const OLDEST_BATCHES = `
+  SELECT b.id::text AS batch_id, b.created_at::text, e.*
+  FROM (
+    SELECT id, created_at, sum(events) OVER (ORDER BY created_at, id) - events AS before
+    FROM (SELECT id, created_at, events FROM outbox_batches ORDER BY created_at, id LIMIT $1::integer) AS oldest
+  ) AS b
+  LEFT JOIN LATERAL (
+    SELECT o.id::text, o.type, o.aggregate_id::text, o.payload::text, o.is_broadcast, o.audit, o.traceparent
+    FROM outbox_events o WHERE o.created_at = b.created_at AND o.batch_id = b.id ORDER BY o.id OFFSET 0
+  ) AS e ON true
+  WHERE b.before < $1::integer ORDER BY b.created_at, b.id`;
+
+const DELETE_BATCHES = `
+  DELETE FROM outbox_batches b USING unnest($1::uuid[], $2::timestamptz[]) AS p (id, created_at)
+  WHERE b.created_at = p.created_at AND b.id = p.id`;
+
+/** Its events were removed by hand; it must not stand in the way of others. */
+interface EmptyBatch {
+  batch_id: string;
+  created_at: string;
+  id: null;
+}
+
 interface OutboxRow {
+  batch_id: string;
+  created_at: string;
   id: string;
   type: string;
   aggregate_id: string;
@@ -23,13 +52,12 @@ interface OutboxRow {
   is_broadcast: boolean;
   audit: string | null;
   traceparent: string | null;
-  created_at: string;
 }
 
 /**
  * Moves committed events from the outbox to its taps, and those that all must hear of to the stream that
  * every process reads. One process does it at a time; when two do for a moment, events come twice with the
- * same id. A process that dies after publishing and before marking publishes again. Order is kept per run of
+ * same id. A process that dies after publishing and before it says so publishes again. Order is kept per run of
  * the relay, and by commit time only nearly: consumers compare positions or versions, never arrival.
  */
 @Injectable()
@@ -68,12 +96,13 @@ export class OutboxRelay implements OnModuleInit {
       unit: 'day',
       ahead: DAYS_AHEAD,
       keep: this.config.env.OUTBOX_RETENTION_DAYS,
-      retire: async (transaction, { partition }) => {
+      retire: async (transaction, { partition, from, to }) => {
         // Events that never left keep their day.
-        const [left] = await transaction.query(
-          `SELECT 1 FROM "${partition}" WHERE published_at IS NULL LIMIT 1`,
+        const [waiting] = await transaction.query(
+          'SELECT 1 FROM outbox_batches WHERE created_at >= $1 AND created_at < $2 LIMIT 1',
+          [from, to],
         );
-        if (left === undefined) await transaction.execute(`DROP TABLE "${partition}"`);
+        if (waiting === undefined) await transaction.execute(`DROP TABLE "${partition}"`);
       },
     });
   }
@@ -83,27 +112,23 @@ export class OutboxRelay implements OnModuleInit {
     return this.bell.isQuiet ? Math.max(intervalMs, QUIET_INTERVAL_MS) : intervalMs;
   }
 
-  /** True when the batch was full, so that more may wait. */
+  /** True when as much was taken as may be at once, so that more may wait. */
   private async relay(): Promise<boolean> {
     const { OUTBOX_BATCH_MAX: batchMax } = this.config.env;
-    const rows = await this.database.write.$queryRawUnsafe<OutboxRow[]>(
-      `SELECT id::text, type, aggregate_id::text, payload::text, is_broadcast, audit, traceparent, created_at::text
-       FROM outbox_events WHERE published_at IS NULL ORDER BY created_at, id LIMIT ${String(batchMax)}`,
+    const found = await this.database.write.$queryRawUnsafe<(OutboxRow | EmptyBatch)[]>(
+      OLDEST_BATCHES,
+      batchMax,
     );
-    if (rows.length === 0) return false;
+    if (found.length === 0) return false;
     this.bell.stir();
+    const rows = found.filter((row) => row.id !== null);
     // Both, whatever becomes of either: a tap needs no Redis, and the stream no tap.
     const outcomes = await Promise.allSettled([this.taps.give(rows), this.broadcast(rows)]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    await this.database.write.$executeRawUnsafe(
-      `UPDATE outbox_events o SET published_at = now()
-       FROM unnest($1::uuid[], $2::timestamptz[]) AS p (id, created_at)
-       WHERE o.id = p.id AND o.created_at = p.created_at`,
-      rows.map(({ id }) => id),
-      rows.map(({ created_at }) => created_at),
-    );
+    const batches = new Map(found.map(({ batch_id, created_at }) => [batch_id, created_at]));
+    await this.database.write.$executeRawUnsafe(DELETE_BATCHES, [...batches.keys()], [...batches.values()]);
     this.published.inc(rows.length);
-    return rows.length === batchMax;
+    return rows.length >= batchMax;
   }
 
   private async broadcast(rows: readonly OutboxRow[]): Promise<void> {
