@@ -14,8 +14,8 @@ export abstract class Logger {
   abstract debug(fields: object, message: string): void;
 }
 
-/** Nothing is written through a blocked stdout: the destination buffers and flushes on its own. */
-const LOG_BUFFER_BYTES = 4096;
+/** Nothing is written through a blocked stdout: the destination buffers, and writes just below its largest chunk of 16 KiB. */
+const LOG_BUFFER_BYTES = 16_000;
 /** A quiet process does not sit on its last lines for longer. */
 const FLUSH_AFTER_MS = 200;
 
