@@ -20,14 +20,20 @@ const OPTIONS: GroupCommitOptions = {
 /** A committer whose batches wait for the test to let them through. */
 function createGated(options: Partial<GroupCommitOptions> = {}) {
   const clock = new ManualClock();
-  const batches: { items: readonly number[]; commit: () => void; fail: (error: Error) => void }[] = [];
+  const batches: {
+    items: readonly number[];
+    endBegins: () => void;
+    commit: () => void;
+    fail: (error: Error) => void;
+  }[] = [];
   const committer = new GroupCommitter<number, string>(
     { ...OPTIONS, ...options },
     clock,
-    (items) =>
+    (items, endBegins) =>
       new Promise((resolve, reject) => {
         batches.push({
           items,
+          endBegins,
           commit: () => {
             resolve(items.map((item) => `done ${String(item)}`));
           },
@@ -64,6 +70,65 @@ describe('a group committer', () => {
     batches[2]?.commit();
     await Promise.all(results);
     expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3, 4], [5]]);
+  });
+
+  it('begins the next batch while one ends, and no third beside them', async () => {
+    const { batches, committer, turn } = createGated({ batchMax: 2 });
+    const results = [committer.submit(1)];
+    await turn();
+    for (const item of [2, 3, 4, 5]) results.push(committer.submit(item));
+    await turn();
+    expect(batches).toHaveLength(1);
+    batches[0]?.endBegins();
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3]]);
+    batches[1]?.endBegins();
+    await turn();
+    expect(batches).toHaveLength(2);
+    batches[0]?.commit();
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3], [4, 5]]);
+    batches[2]?.commit();
+    batches[1]?.commit();
+    await expect(Promise.all(results)).resolves.toHaveLength(5);
+    await committer.whenIdle();
+  });
+
+  it('begins no small batch beside a large one that ends', async () => {
+    const { batches, committer, turn } = createGated();
+    const results = [1, 2, 3, 4, 5, 6].map((item) => committer.submit(item));
+    await turn();
+    batches[0]?.endBegins();
+    results.push(committer.submit(7), committer.submit(8));
+    await turn();
+    expect(batches).toHaveLength(1);
+    results.push(committer.submit(9));
+    await turn();
+    expect(batches[1]?.items).toEqual([7, 8, 9]);
+    results.push(committer.submit(10));
+    batches[1]?.endBegins();
+    for (const batch of batches) batch.commit();
+    await turn();
+    // Whatever waits begins when nothing else is on its way.
+    expect(batches[2]?.items).toEqual([10]);
+    batches[2]?.commit();
+    await Promise.all(results);
+  });
+
+  it('is not idle while a batch ends', async () => {
+    const { batches, committer, turn } = createGated();
+    const result = committer.submit(1);
+    await turn();
+    batches[0]?.endBegins();
+    batches[0]?.endBegins();
+    let isIdle = false;
+    const idle = committer.whenIdle().then(() => {
+      isIdle = true;
+    });
+    await turn();
+    expect(isIdle).toBe(false);
+    batches[0]?.commit();
+    await Promise.all([result, idle]);
   });
 
   it('refuses what the queue has no room for, and forgets nothing that it took', async () => {
@@ -125,7 +190,9 @@ describe('a group committer', () => {
           const committer = new GroupCommitter<number, number>(
             { ...OPTIONS, batchMax, concurrency },
             new ManualClock(),
-            async (items) => {
+            async (items, endBegins) => {
+              await Promise.resolve();
+              if (items.length % 3 !== 0) endBegins();
               await Promise.resolve();
               if (items.some((item) => poisoned[item] === true)) throw new PoisonError();
               committed.push(...items);

@@ -8,7 +8,7 @@ export interface GroupCommitOptions {
   readonly queueMax: number;
   /** Longest wait for company, reached when the batch before had {@link LOADED_BATCH} items or more. */
   readonly lingerMs: number;
-  /** Batches that may be decided at the same time. */
+  /** Batches that may be decided at the same time; as many again may be ending. */
   readonly concurrency: number;
   /** Longest wait of an item for its batch to start. */
   readonly deadlineMs: number;
@@ -30,8 +30,20 @@ export class GroupDeadlineError extends Error {
   }
 }
 
+/**
+ * One result for each item, in the same order. A rejection means that nothing of the batch had an effect.
+ * `endBegins` may be called when all that is left to do is to wait for the end: the next batch then begins.
+ */
+export type DecideGroup<Item, Result> = (
+  items: readonly Item[],
+  endBegins: () => void,
+) => Promise<readonly Result[]>;
+
 /** From this size on a batch shows that company is worth the whole linger. */
 const LOADED_BATCH = 128;
+
+/** Share of the batch that is ending which must wait before the next one begins beside it. */
+const FOLLOWING_SHARE_MIN = 0.5;
 
 interface Waiting<Item, Result> {
   readonly item: Item;
@@ -47,7 +59,8 @@ interface Waiting<Item, Result> {
  *
  * An item that arrives at an idle committer starts a batch at the end of the present turn of the event
  * loop. Items that arrive while batches are being decided form the next one, so batches grow with the
- * load and the cost of an item falls. On top of that, a busy committer waits a little for company: the
+ * load and the cost of an item falls. A batch may say that it only waits for its end: the next one then
+ * begins, so that what it has to ask is on its way while the one before is made durable. On top of that, a busy committer waits a little for company: the
  * wait is proportional to the size of the batch before, so a lone request never waits.
  *
  * A batch that fails because of its content is cut in two and both halves are decided anew, until the
@@ -60,7 +73,8 @@ interface Waiting<Item, Result> {
  */
 export class GroupCommitter<Item, Result> {
   private readonly queue: Waiting<Item, Result>[] = [];
-  private running = 0;
+  private deciding = 0;
+  private ending = 0;
   private lastBatchSize = 0;
   private isScheduled = false;
   private readonly tracing = activeTracing();
@@ -69,8 +83,7 @@ export class GroupCommitter<Item, Result> {
   constructor(
     private readonly options: GroupCommitOptions,
     private readonly clock: Clock,
-    /** One result for each item, in the same order. A rejection means that nothing of the batch had an effect. */
-    private readonly decide: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly decide: DecideGroup<Item, Result>,
     private readonly isPoison: (error: unknown) => boolean,
     private readonly onBatch: (size: number) => void = () => undefined,
   ) {}
@@ -91,12 +104,23 @@ export class GroupCommitter<Item, Result> {
 
   /** Resolves when nothing waits and nothing is being decided. */
   whenIdle(): Promise<void> {
-    if (this.queue.length === 0 && this.running === 0) return Promise.resolve();
+    if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.idleListeners.push(resolve));
   }
 
+  private get isIdle(): boolean {
+    return this.queue.length === 0 && this.deciding === 0 && this.ending === 0;
+  }
+
+  private get mayBegin(): boolean {
+    const { concurrency } = this.options;
+    if (this.deciding >= concurrency || this.deciding + this.ending >= 2 * concurrency) return false;
+    // A few would be served a little sooner, and all who come meanwhile behind them later.
+    return this.ending === 0 || this.queue.length >= this.lastBatchSize * FOLLOWING_SHARE_MIN;
+  }
+
   private schedule(): void {
-    if (this.isScheduled || this.queue.length === 0 || this.running >= this.options.concurrency) return;
+    if (this.isScheduled || this.queue.length === 0 || !this.mayBegin) return;
     this.isScheduled = true;
     const start = () => {
       this.isScheduled = false;
@@ -111,17 +135,29 @@ export class GroupCommitter<Item, Result> {
     const batch = this.takeBatch();
     const [first] = batch;
     if (first !== undefined) {
-      this.running += 1;
       this.lastBatchSize = batch.length;
       this.onBatch(batch.length);
-      await (first.inTrace === null ? this.settle(batch) : first.inTrace(() => this.settle(batch)));
-      this.running -= 1;
+      await (first.inTrace === null ? this.runBatch(batch) : first.inTrace(() => this.runBatch(batch)));
     }
     this.schedule();
-    if (this.queue.length === 0 && this.running === 0) {
+    if (this.isIdle) {
       this.lastBatchSize = batch.length;
       for (const listener of this.idleListeners.splice(0)) listener();
     }
+  }
+
+  private async runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    this.deciding += 1;
+    let isEnding = false;
+    await this.settle(batch, () => {
+      if (isEnding) return;
+      isEnding = true;
+      this.deciding -= 1;
+      this.ending += 1;
+      this.schedule();
+    });
+    if (isEnding) this.ending -= 1;
+    else this.deciding -= 1;
   }
 
   private takeBatch(): Waiting<Item, Result>[] {
@@ -134,16 +170,19 @@ export class GroupCommitter<Item, Result> {
     });
   }
 
-  private async settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+  private async settle(batch: readonly Waiting<Item, Result>[], endBegins: () => void): Promise<void> {
     let results: readonly Result[];
     try {
-      results = await this.decide(batch.map(({ item }) => item));
+      results = await this.decide(
+        batch.map(({ item }) => item),
+        endBegins,
+      );
       if (results.length !== batch.length) throw new Error('a batch must have one result for each item');
     } catch (error) {
       if (batch.length > 1 && this.isPoison(error)) {
         const middle = batch.length >> 1;
-        await this.settle(batch.slice(0, middle));
-        await this.settle(batch.slice(middle));
+        await this.settle(batch.slice(0, middle), () => undefined);
+        await this.settle(batch.slice(middle), endBegins);
       } else {
         for (const { reject } of batch) reject(error);
       }

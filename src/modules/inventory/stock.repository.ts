@@ -116,7 +116,8 @@ export class StockRepository {
   /**
    * Moves units of locked stock and writes the ledger: one conditional change per variant, one entry per
    * order line, one statement in all.
-   * @throws Error when a variant cannot give what is asked; the locks make that a defect of the caller.
+   * @throws DatabaseError of PostgreSQL, where it ends the transaction, when a variant cannot give what is
+   *   asked; the locks make that a defect of the caller.
    */
   async move(
     transaction: SqlTransaction,
@@ -141,8 +142,9 @@ export class StockRepository {
        entry AS (
          INSERT INTO stock_movements (id, variant_id, kind, on_hand_delta, reserved_delta, order_id)
          SELECT id, variant_id, $7, $5::integer * quantity, $6::integer * quantity, order_id FROM line)
-       SELECT m.variant_id, v.product_id, m.available, m.available - m.change AS before
-       FROM moved m JOIN variants v ON v.id = m.variant_id`,
+       SELECT d.variant_id, v.product_id, coalesce(m.available, refuse_stock_move($7, d.variant_id)) AS available,
+         m.available - m.change AS before
+       FROM demand d JOIN variants v ON v.id = d.variant_id LEFT JOIN moved m USING (variant_id)`,
       [
         movements.map(() => newId()),
         movements.map(({ variantId }) => variantId),
@@ -153,8 +155,6 @@ export class StockRepository {
         kind,
       ],
     );
-    const variantCount = new Set(movements.map(({ variantId }) => variantId)).size;
-    if (rows.length !== variantCount) throw new Error(`stock cannot ${kind} what was asked of it`);
     return rows.map(toLevel);
   }
 

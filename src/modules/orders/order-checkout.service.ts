@@ -90,7 +90,7 @@ export class OrderCheckoutService implements OnModuleDestroy {
         deadlineMs: env.ORDER_DEADLINE_MS,
       },
       clock,
-      (requests) => placement.place(requests),
+      (requests, endBegins) => placement.place(requests, endBegins),
       (error) => !OrdersRepository.isOutage(error),
       (size) => {
         batchSizes.observe(size);

@@ -89,7 +89,7 @@ interface Decision {
 }
 
 /**
- * Decides a batch of orders in one transaction and three round trips: it claims their keys, looks for
+ * Decides a batch of orders in one transaction and two round trips: it claims their keys, looks for
  * stored answers and locks the stock of all their variants in id order; grants the stock first come, first
  * served; and writes orders, lines, ledger, events and answers in bulk. The number of statements does not
  * depend on the number of orders.
@@ -108,14 +108,22 @@ export class OrderPlacement {
     private readonly orders: OrdersRepository,
   ) {}
 
-  /** One outcome for each request, in their order. Rejects when nothing was committed, or when nobody can tell. */
-  async place(requests: readonly PlacementRequest[]): Promise<Placement[]> {
+  /**
+   * One outcome for each request, in their order. Rejects when nothing was committed, or when nobody can tell.
+   * `endBegins` is called when all is sent, COMMIT included: whoever locks the same stock next waits in
+   * PostgreSQL for that COMMIT alone, and not for us to hear of it.
+   */
+  async place(requests: readonly PlacementRequest[], endBegins: () => void): Promise<Placement[]> {
     for (let attempt = 1; attempt <= ADMISSION_ATTEMPTS; attempt += 1) {
       const startedMs = this.clock.monotonicMs();
       const { result: decision, position } = await this.orders.transactionAfter(
         (transaction) => this.look(transaction, requests),
-        (transaction, seen) =>
-          seen.mayAdmit ? this.act(transaction, requests, seen) : Promise.resolve(null),
+        (transaction, seen) => {
+          if (!seen.mayAdmit) return Promise.resolve(null);
+          const acting = this.act(transaction, requests, seen);
+          endBegins();
+          return acting;
+        },
       );
       if (decision !== null) {
         // Only what was committed is known: a rollback gives the units back.

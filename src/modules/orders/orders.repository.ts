@@ -62,12 +62,15 @@ export class OrdersRepository {
     return this.database.sqlTransaction(work);
   }
 
-  /** A transaction whose first statements, which only look and lock, go out with its BEGIN, and the position behind its end. */
+  /**
+   * A transaction of two round trips: what only looks and locks goes out with its BEGIN, what `act` sends
+   * before it first waits with its COMMIT. The position is behind its end.
+   */
   transactionAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
-    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+    act: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
   ): Promise<{ result: T; position: WalPosition }> {
-    return this.database.sqlTransactionAfter(look, work);
+    return this.database.sqlTransactionAfter(look, act);
   }
 
   /** Any number of orders and their lines in one statement. */

@@ -126,14 +126,15 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
   }
 
   /**
-   * A {@link sqlTransaction} that first looks, in the round trip of its BEGIN, and ends with the position
-   * behind its COMMIT. What `look` sends must not write: should BEGIN itself fail, it stands alone.
+   * A {@link sqlTransaction} of two round trips: it looks in that of its BEGIN, and acts in that of its
+   * COMMIT, behind which the position is. What `look` sends must not write: should BEGIN itself fail, it
+   * stands alone. `act` sends all its statements before it waits for any; one that comes later is refused.
    */
   sqlTransactionAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
-    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+    act: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
   ): Promise<{ result: T; position: WalPosition }> {
-    return this.transactions.runAfter(look, work);
+    return this.transactions.runAfter(look, act);
   }
 
   /** A position at or behind which everything lies that was committed on the writer before the call. */

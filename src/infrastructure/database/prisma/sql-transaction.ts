@@ -1,4 +1,4 @@
-import type { PoolClient, QueryResultRow } from 'pg';
+import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 
 /** A value that node-postgres sends as one parameter. */
 export type SqlParameter =
@@ -20,20 +20,35 @@ export type SqlParameter =
  * COMMITTED); after one that fails the others fail as well.
  */
 export class SqlTransaction {
+  private isEnded = false;
+
   constructor(private readonly client: PoolClient) {}
+
+  /** Its COMMIT goes out: whatever came behind that would stand alone. */
+  end(): void {
+    this.isEnded = true;
+  }
 
   /** `Row` is the caller's claim about the shape; bigint columns arrive as strings. */
   async query<Row extends QueryResultRow>(
     text: string,
     values: readonly SqlParameter[] = [],
   ): Promise<Row[]> {
-    const result = await this.client.query<Row>(text, [...values]);
+    const result = await this.send<Row>(text, values);
     return result.rows;
   }
 
   /** The number of rows the statement touched. */
   async execute(text: string, values: readonly SqlParameter[] = []): Promise<number> {
-    const result = await this.client.query(text, [...values]);
+    const result = await this.send(text, values);
     return result.rowCount ?? 0;
+  }
+
+  private send<Row extends QueryResultRow>(
+    text: string,
+    values: readonly SqlParameter[],
+  ): Promise<QueryResult<Row>> {
+    if (this.isEnded) throw new Error('a statement came behind the COMMIT of its transaction');
+    return this.client.query<Row>(text, [...values]);
   }
 }

@@ -50,31 +50,38 @@ export class SqlTransactions {
     ].join('; ');
   }
 
-  /** Committed when `work` resolves; when the error comes from COMMIT itself the outcome is unknown. */
-  async run<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    const { result } = await this.transact(
-      () => Promise.resolve(),
-      work,
-      async (client) => {
-        await client.query('COMMIT');
-      },
-    );
-    return result;
+  /** Committed when it resolves; when the error comes from COMMIT itself the outcome is unknown. */
+  run<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    return this.onConnection(async (client) => {
+      this.options.follower.admit(toState(await client.query(this.begin)));
+      const result = await work(new SqlTransaction(client));
+      await client.query('COMMIT');
+      return result;
+    });
   }
 
-  /** `look` goes out with BEGIN; the position is behind the COMMIT. */
+  /**
+   * Two round trips: `look` goes out with BEGIN, what `act` sends with COMMIT. PostgreSQL makes a ROLLBACK of
+   * that COMMIT when one of the statements before it fails. The position is behind the COMMIT.
+   */
   async runAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
-    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
+    act: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
   ): Promise<{ result: T; position: WalPosition }> {
-    const { result, end } = await this.transact(look, work, async (client) => {
-      const [, { rows }] = await Promise.all([
+    return this.onConnection(async (client) => {
+      const transaction = new SqlTransaction(client);
+      const [begun, seen] = await Promise.all([client.query(this.begin), look(transaction)]);
+      this.options.follower.admit(toState(begun));
+      const acted = act(transaction, seen);
+      transaction.end();
+      const [result, ended, { rows }] = await Promise.all([
+        acted,
         client.query('COMMIT'),
         client.query<PositionRow>(CURRENT_POSITION),
       ]);
-      return toPosition(rows);
+      if (ended.command !== 'COMMIT') throw new Error(`COMMIT was answered with ${ended.command}`);
+      return { result, position: toPosition(rows) };
     });
-    return { result, position: end };
   }
 
   /** A position at or behind which everything lies that was committed on the writer before the call. */
@@ -83,21 +90,13 @@ export class SqlTransactions {
     return toPosition(rows);
   }
 
-  private async transact<Seen, T, End>(
-    look: (transaction: SqlTransaction) => Promise<Seen>,
-    work: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
-    commit: (client: PoolClient) => Promise<End>,
-  ): Promise<{ result: T; end: End }> {
+  private async onConnection<T>(transact: (client: PoolClient) => Promise<T>): Promise<T> {
     const { follower } = this.options;
     const client = await follower.current.pool.connect();
     const deadline = this.limit(client);
     let broken: Error | undefined;
     try {
-      const transaction = new SqlTransaction(client);
-      const [begun, seen] = await Promise.all([client.query(this.begin), look(transaction)]);
-      follower.admit(toState(begun));
-      const result = await work(transaction, seen);
-      return { result, end: await commit(client) };
+      return await transact(client);
     } catch (error) {
       follower.suspect(error);
       broken = await rollBack(client, error);
