@@ -16,7 +16,7 @@ describe('load shedding', () => {
     const spend = (delayMs: number, tenths: number): void => {
       const endMs = clock.ms + tenths * 100;
       while (clock.ms < endMs) {
-        clock.advance(10 + delayMs);
+        clock.advance(20 + delayMs);
         shedding.sample();
       }
     };

@@ -29,13 +29,25 @@ describe('the limit on open requests', () => {
     expect(settle(limit, 40, 10)).toBeLessThan(1000);
   });
 
-  it('does not move by what does not use it, nor by too few answers', () => {
+  it('does not grow by what does not use it, and does not move by too few answers', () => {
     const limit = new GradientLimit(bounds);
-    limit.update([windowOf(10)], 10);
-    limit.update([windowOf(1000)], 199);
+    limit.update([windowOf(10)], 199);
     limit.update([windowOf(1000, 9)], 400);
     limit.update([], 400);
     expect(limit.limit).toBe(400);
+  });
+
+  it('comes down to what is open when that is enough to make latencies long', () => {
+    const limit = new GradientLimit({ ...bounds, initial: 1000 });
+    limit.update([windowOf(10)], 0);
+    expect(settle(limit, 100, 5, 300)).toBeLessThan(300);
+  });
+
+  it('is there within a second when an overload comes, and back a few seconds after it', () => {
+    const limit = new GradientLimit({ ...bounds, initial: 1000 });
+    limit.update([windowOf(10)], 0);
+    expect(settle(limit, 1000, 10)).toBe(100);
+    expect(settle(limit, 10, 30)).toBe(1000);
   });
 
   it('takes another mix of kinds for what it is', () => {
@@ -44,6 +56,13 @@ describe('the limit on open requests', () => {
     // On average of all the latency is fifty times as long, of each kind it is the same.
     limit.update([windowOf(100, 1000), windowOf(1, 10)], 400);
     expect(limit.limit).toBeGreaterThan(400);
+  });
+
+  it('sees what waits for a database behind any number of answers from memory', () => {
+    const limit = new GradientLimit(bounds);
+    limit.update([windowOf(10), windowOf(1, 10_000)], 0);
+    limit.update([windowOf(100), windowOf(1, 10_000)], 400);
+    expect(limit.limit).toBeLessThan(400);
   });
 
   it('begins within its bounds', () => {

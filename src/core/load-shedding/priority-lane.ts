@@ -1,16 +1,23 @@
+import type { LatencyWindow } from './gradient-limit.js';
 import type { Lane, Priority, ShedReason } from './load-shedding.js';
 
 /** What all lanes share: plain numbers, because every request reads them. */
 export class OpenRequests {
   count = 0;
   limit = Infinity;
+  /** Most that were open at once since {@link takePeak}. */
+  peak = 0;
+
+  takePeak(): number {
+    const { peak } = this;
+    this.peak = this.count;
+    return peak;
+  }
 }
 
 /** The counts and the present rules of one priority. */
 export class PriorityLane implements Lane {
   open = 0;
-  /** Most requests that were open at once since {@link takeWindow}. */
-  private peak = 0;
   private answers = 0;
   private answersMs = 0;
   /** Requests that may be open although the limit is reached. */
@@ -41,7 +48,7 @@ export class PriorityLane implements Lane {
     }
     this.all.count += 1;
     this.open += 1;
-    if (this.open > this.peak) this.peak = this.open;
+    if (this.all.count > this.all.peak) this.all.peak = this.all.count;
     return null;
   }
 
@@ -58,11 +65,10 @@ export class PriorityLane implements Lane {
   }
 
   /** What was measured since the last call. */
-  takeWindow(): { count: number; sumMs: number; peak: number } {
-    const window = { count: this.answers, sumMs: this.answersMs, peak: this.peak };
+  takeWindow(): LatencyWindow {
+    const window = { count: this.answers, sumMs: this.answersMs };
     this.answers = 0;
     this.answersMs = 0;
-    this.peak = this.open;
     return window;
   }
 }
