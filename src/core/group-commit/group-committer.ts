@@ -148,7 +148,7 @@ export class GroupCommitter<Item, Result> {
 
   private async runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     this.deciding += 1;
-    let isEnding = false;
+    let isEnding = false as boolean;
     await this.settle(batch, () => {
       if (isEnding) return;
       isEnding = true;
