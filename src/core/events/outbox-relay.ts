@@ -29,7 +29,7 @@ const OLDEST_BATCHES = `
     SELECT o.id::text, o.type, o.aggregate_id::text, o.payload::text, o.is_broadcast, o.audit, o.traceparent
     FROM outbox_events o WHERE o.created_at = b.created_at AND o.batch_id = b.id ORDER BY o.id OFFSET 0
   ) AS e ON true
-  WHERE b.before < $1::integer ORDER BY b.created_at, b.id`;
+  WHERE b.before < $1::integer ORDER BY b.created_at, b.id, e.id`;
 
 const DELETE_BATCHES = `
   DELETE FROM outbox_batches b USING unnest($1::uuid[], $2::timestamptz[]) AS p (id, created_at)
