@@ -60,8 +60,9 @@ interface Waiting<Item, Result> {
  * An item that arrives at an idle committer starts a batch at the end of the present turn of the event
  * loop. Items that arrive while batches are being decided form the next one, so batches grow with the
  * load and the cost of an item falls. A batch may say that it only waits for its end: the next one then
- * begins, so that what it has to ask is on its way while the one before is made durable. On top of that, a busy committer waits a little for company: the
- * wait is proportional to the size of the batch before, so a lone request never waits.
+ * begins, so that what it has to ask is on its way while the one before is made durable. On top of that, a
+ * busy committer waits a little for company: the wait is proportional to the size of the batch before, so a
+ * lone request never waits.
  *
  * A batch that fails because of its content is cut in two and both halves are decided anew, until the
  * item that spoils it stands alone and gets the error to itself. Whether an error is of that kind is
