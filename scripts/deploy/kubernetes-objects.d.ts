@@ -31,6 +31,8 @@ export interface Spec {
   scaleTargetRef?: { kind?: string; name?: string };
   targetRef?: { kind?: string; name?: string };
   metrics?: Metric[];
+  behavior?: { scaleUp?: ScalingRules; scaleDown?: ScalingRules };
+  endpoints?: { interval?: string }[];
   resourcePolicy?: { containerPolicies?: { controlledResources?: string[] }[] };
   updatePolicy?: { updateMode?: string };
   maxUnavailable?: string | number;
@@ -59,7 +61,13 @@ export interface PolicyRule {
 export interface Metric {
   type?: string;
   resource?: { name?: string; target?: { averageUtilization?: number } };
-  pods?: { metric?: { name?: string } };
+  pods?: { metric?: { name?: string }; target?: { averageValue?: string | number } };
+}
+
+export interface ScalingRules {
+  stabilizationWindowSeconds?: number;
+  selectPolicy?: 'Max' | 'Min' | 'Disabled';
+  policies?: { type?: 'Percent' | 'Pods'; value?: number; periodSeconds?: number }[];
 }
 
 export interface PodSpec {

@@ -25,7 +25,7 @@ import { found } from './pod-rules.mjs';
 const PODS_MIN = 10;
 const PODS_MAX = 200;
 /** What PostgreSQL keeps for superusers, replication, migrations and backups. */
-const CONNECTIONS_RESERVED = 30;
+export const CONNECTIONS_RESERVED = 30;
 /** Of a PostgreSQL that this rendering does not contain; docs/operations.md asks for it. */
 const CONNECTIONS_OF_POSTGRES = 300;
 
@@ -68,28 +68,14 @@ export function quota({ objects }) {
  * @returns {Finding[]}
  */
 export function connections({ objects }) {
-  const text = ofKind(objects, 'ConfigMap').flatMap(({ data = {} }) => data['pgbouncer.ini'] ?? [])[0];
-  const pgbouncer = ofKind(objects, 'Deployment').find((workload) =>
-    containersOf(workload).some(({ name }) => name === 'pgbouncer'),
+  const pooler = poolerOf(objects);
+  if (pooler === null) return [{ rule: 'connections', where: 'pgbouncer', message: 'there is no PgBouncer' }];
+  const { workload: pgbouncer, setting, replicas, clientsMax, serverConnections: servers } = pooler;
+  const clients = workloadsOf(objects).reduce(
+    (sum, workload) => sum + podsAtMost(objects, workload) * podConnections(objects, workload, replicas),
+    0,
   );
-  if (text === undefined || pgbouncer === undefined)
-    return [{ rule: 'connections', where: 'pgbouncer', message: 'there is no PgBouncer' }];
-  const setting = (/** @type {string} */ name) =>
-    new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)`, 'm').exec(text)?.[1];
-  const databases = [...text.matchAll(/^\s*(\w+) = host=\S+.*?(?:pool_size=(\d+))?\s*$/gm)];
-  const sizes = databases.map(([, , size]) => Number(size ?? setting('default_pool_size') ?? 20));
-  const replicas = databases.length - 1;
-
-  const clients = workloadsOf(objects).reduce((sum, workload) => {
-    const container = containersOf(workload).find(({ env = [] }) => env.some(({ name }) => name === 'ROLE'));
-    if (container === undefined) return sum;
-    return sum + podsAtMost(objects, workload) * connectionsOf(environmentOf(objects, container), replicas);
-  }, 0);
-  const clientsMax = Number(setting('max_client_conn') ?? 100);
-  // The writer may be any of the servers, and is then also one of the entries of the replicas.
-  const [writer = 0, ...readers] = sizes;
-  const servers = podsAtMost(objects, pgbouncer) * (writer + Math.max(0, ...readers));
-  const postgres = ofKind(objects, 'Cluster').map(postgresConnections)[0] ?? CONNECTIONS_OF_POSTGRES;
+  const postgres = postgresConnectionsMax(objects);
 
   return found('connections', nameOf(pgbouncer), [
     setting('pool_mode') !== 'transaction' && 'pool_mode is not transaction',
@@ -99,6 +85,50 @@ export function connections({ objects }) {
     servers > postgres - CONNECTIONS_RESERVED &&
       `up to ${String(servers)} connections to one PostgreSQL, of which ${String(postgres)} less ${String(CONNECTIONS_RESERVED)} are to be had`,
   ]);
+}
+
+/**
+ * PgBouncer as it is configured; null where there is none.
+ *
+ * @param {readonly KubernetesObject[]} objects
+ */
+export function poolerOf(objects) {
+  const text = ofKind(objects, 'ConfigMap').flatMap(({ data = {} }) => data['pgbouncer.ini'] ?? [])[0];
+  const workload = ofKind(objects, 'Deployment').find((each) =>
+    containersOf(each).some(({ name }) => name === 'pgbouncer'),
+  );
+  if (text === undefined || workload === undefined) return null;
+  const setting = (/** @type {string} */ name) =>
+    new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)`, 'm').exec(text)?.[1];
+  const databases = [...text.matchAll(/^\s*(\w+) = host=\S+.*?(?:pool_size=(\d+))?\s*$/gm)];
+  const sizes = databases.map(([, , size]) => Number(size ?? setting('default_pool_size') ?? 20));
+  // The writer may be any of the servers, and is then also one of the entries of the replicas.
+  const [writer = 0, ...readers] = sizes;
+  return {
+    workload,
+    setting,
+    replicas: databases.length - 1,
+    clientsMax: Number(setting('max_client_conn') ?? 100),
+    /** To one PostgreSQL, from all pods of PgBouncer. */
+    serverConnections: podsAtMost(objects, workload) * (writer + Math.max(0, ...readers)),
+  };
+}
+
+/**
+ * What one pod of ours opens; 0 for a workload without a role.
+ *
+ * @param {readonly KubernetesObject[]} objects
+ * @param {KubernetesObject} workload
+ * @param {number} replicas of PostgreSQL
+ */
+export function podConnections(objects, workload, replicas) {
+  const container = containersOf(workload).find(({ env = [] }) => env.some(({ name }) => name === 'ROLE'));
+  return container === undefined ? 0 : connectionsOf(environmentOf(objects, container), replicas);
+}
+
+/** @param {readonly KubernetesObject[]} objects */
+export function postgresConnectionsMax(objects) {
+  return ofKind(objects, 'Cluster').map(postgresConnections)[0] ?? CONNECTIONS_OF_POSTGRES;
 }
 
 /** @param {KubernetesObject} cluster of CloudNativePG */
