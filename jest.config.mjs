@@ -8,6 +8,8 @@ const swc = [
       transform: { legacyDecorator: true, decoratorMetadata: true },
       target: 'es2024',
       keepClassNames: true,
+      // `with { type: 'json' }`, which a module of JSON needs.
+      experimental: { keepImportAttributes: true },
     },
     module: { type: 'es6' },
     sourceMaps: 'inline',

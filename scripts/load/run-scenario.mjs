@@ -1,8 +1,8 @@
 // npm run load -- SCENARIO [k6 arguments]
 // Finds k6 and runs one of test/load/scenarios against the running server. Starts nothing else.
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './command-line.mjs';
 import { findLocalInstallation, LocalInstallationError } from './local-installation.mjs';
@@ -49,12 +49,14 @@ async function main() {
   const installation = findLocalInstallation(process.env);
   const buyersFile = process.env.BUYERS_FILE ?? join(installation.dataDir, 'load-buyers.json');
   const [baseUrl = ''] = installation.origins;
+  const page = summaryPage(scenario, installation.dataDir);
   const child = spawn(k6, ['run', ...k6Arguments, join(SCENARIOS, `${scenario}.js`)], {
     stdio: 'inherit',
     env: {
       ...process.env,
       BASE_URL: baseUrl,
       ...(existsSync(buyersFile) && { BUYERS_FILE: buyersFile }),
+      ...(page !== null && { SUMMARY_HTML: page }),
       // k6 asks its makers' server to count its users unless told not to.
       K6_NO_USAGE_REPORT: 'true',
     },
@@ -62,7 +64,24 @@ async function main() {
   // Ctrl-C reaches k6 through the terminal; this process waits for its teardown.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  return waitForExit(child);
+  const code = await waitForExit(child);
+  if (page !== null && existsSync(page)) console.log(`summary: ${page}`);
+  return code;
+}
+
+/**
+ * Where the page goes that sums the run up: SUMMARY_HTML, or beside the installation's other files.
+ *
+ * @param {string} scenario
+ * @param {string} dataDir
+ * @returns {string | null} null when there is no such place
+ */
+function summaryPage(scenario, dataDir) {
+  if (process.env.SUMMARY_HTML) return resolve(process.env.SUMMARY_HTML);
+  if (!existsSync(dataDir)) return null;
+  const directory = join(dataDir, 'load');
+  mkdirSync(directory, { recursive: true });
+  return join(directory, `${scenario}.html`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { answeredWithin, flawless, steadyArrivals } from './crowd-shape.js';
+import { inTurn, steadyArrivals } from './crowd-shape.js';
 
 const environment: Record<string, string> = {};
 
@@ -25,19 +25,24 @@ describe('the shape of a crowd', () => {
     });
   });
 
-  it('may meet so many failures and no visitor who was dropped', () => {
-    expect(flawless(0.0001)).toEqual({
-      http_req_failed: ['rate<0.0001'],
-      checks: ['rate>0.9999'],
-      dropped_iterations: ['count==0'],
+  it('may be several crowds, each after the one before', () => {
+    const crowds = inTurn(
+      [
+        { name: 'calm', rate: 10, seconds: 5 },
+        { name: 'rush', rate: 99.6, seconds: 3 },
+        { name: 'after', rate: 0.1, seconds: 4, pauseSeconds: 2 },
+      ],
+      { vus: 70, exec: 'visit' },
+    );
+    expect(Object.keys(crowds)).toEqual(['calm', 'rush', 'after']);
+    expect(crowds['calm']).toMatchObject({
+      rate: 10,
+      duration: '5s',
+      startTime: '0s',
+      exec: 'visit',
+      maxVUs: 50,
     });
-  });
-
-  it('waits no longer than P95_MS', () => {
-    expect(answeredWithin(['pay_order'], 300)).toEqual({
-      'http_req_duration{name:pay_order}': ['p(95)<300'],
-    });
-    environment['P95_MS'] = '50';
-    expect(Object.values(answeredWithin(['a', 'b'], 300))).toEqual([['p(95)<50'], ['p(95)<50']]);
+    expect(crowds['rush']).toMatchObject({ rate: 100, duration: '3s', startTime: '5s', maxVUs: 70 });
+    expect(crowds['after']).toMatchObject({ rate: 1, duration: '4s', startTime: '10s' });
   });
 });

@@ -3,6 +3,7 @@
 // Requests to the shop: one address for each client, a deadline, a name for the metrics.
 import http from 'k6/http';
 import { sleep } from 'k6';
+import { countAnswer } from './answers.js';
 import { textParameter } from './parameters.js';
 
 const BASE_URL = textParameter('BASE_URL', 'http://127.0.0.1:3000').replace(/\/api\/v1\/?$|\/$/, '');
@@ -35,7 +36,7 @@ const EXPECTED_STATUSES = http.expectedStatuses({ min: 200, max: 399 }, 409);
  */
 export function send(client, { method, path, name, body, headers }) {
   const payload = body === undefined ? null : JSON.stringify(body);
-  return http.request(method, `${BASE_URL}${path}`, payload, {
+  const response = http.request(method, `${BASE_URL}${path}`, payload, {
     headers: {
       Accept: 'application/json',
       'X-Forwarded-For': client.address,
@@ -49,6 +50,8 @@ export function send(client, { method, path, name, body, headers }) {
     // The default of every script is to throw bodies away; these scripts read what they asked for.
     responseType: 'text',
   });
+  countAnswer(response.status);
+  return response;
 }
 
 /**

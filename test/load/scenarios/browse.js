@@ -5,8 +5,11 @@ import { listCategories } from '../actions/list-categories.js';
 import { listCatalogue, listProducts } from '../actions/list-products.js';
 import { viewProduct } from '../actions/view-product.js';
 import { chooseFirstAddress, visitor } from '../lib/crowd.js';
-import { answeredWithin, flawless, steadyArrivals } from '../lib/crowd-shape.js';
+import { steadyArrivals } from '../lib/crowd-shape.js';
+import { OBJECTIVES } from '../lib/objectives.js';
 import { numberParameter } from '../lib/parameters.js';
+import { reportOn } from '../lib/report.js';
+import { answeredWithin, errorShareMax, flawless, watched, withinObjectives } from '../lib/thresholds.js';
 import { createZipfPicker } from '../lib/zipf.js';
 
 const RATE = numberParameter('RATE', 300);
@@ -16,8 +19,15 @@ const PRODUCTS = numberParameter('PRODUCTS', 500);
 /** @type {import('k6/options').Options} */
 export const options = {
   scenarios: { browse: steadyArrivals({ rate: RATE, vus: VUS }) },
-  thresholds: { ...flawless(0.001), ...answeredWithin(['view_product', 'list_products'], 100) },
+  thresholds: {
+    ...watched(),
+    ...flawless(errorShareMax(OBJECTIVES)),
+    ...withinObjectives(OBJECTIVES),
+    ...answeredWithin(OBJECTIVES, ['view_product', 'list_products']),
+  },
 };
+
+export const handleSummary = reportOn('browse');
 
 /**
  * @typedef {object} BrowseData

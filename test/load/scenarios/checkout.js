@@ -11,8 +11,11 @@ import { register } from '../actions/register.js';
 import { viewCart } from '../actions/view-cart.js';
 import { viewProduct } from '../actions/view-product.js';
 import { chooseFirstAddress, visitor } from '../lib/crowd.js';
-import { answeredWithin, flawless, steadyArrivals } from '../lib/crowd-shape.js';
+import { steadyArrivals } from '../lib/crowd-shape.js';
+import { OBJECTIVES } from '../lib/objectives.js';
 import { numberParameter } from '../lib/parameters.js';
+import { reportOn } from '../lib/report.js';
+import { answeredWithin, errorShareMax, flawless, watched, withinObjectives } from '../lib/thresholds.js';
 
 const RATE = numberParameter('RATE', 5);
 const VUS = numberParameter('VUS', 50);
@@ -20,8 +23,15 @@ const VUS = numberParameter('VUS', 50);
 /** @type {import('k6/options').Options} */
 export const options = {
   scenarios: { checkout: steadyArrivals({ rate: RATE, vus: VUS }) },
-  thresholds: { ...flawless(0.001), ...answeredWithin(['place_order', 'pay_order'], 300) },
+  thresholds: {
+    ...watched(),
+    ...flawless(errorShareMax(OBJECTIVES)),
+    ...withinObjectives(OBJECTIVES),
+    ...answeredWithin(OBJECTIVES, ['place_order', 'pay_order']),
+  },
 };
+
+export const handleSummary = reportOn('checkout');
 
 /**
  * @typedef {object} CheckoutData

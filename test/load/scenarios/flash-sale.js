@@ -9,7 +9,10 @@ import { payOrder } from '../actions/pay-order.js';
 import { placeOrder } from '../actions/place-order.js';
 import { viewProduct } from '../actions/view-product.js';
 import { chooseFirstAddress, findAdminToken, loadBuyers, visitor } from '../lib/crowd.js';
+import { OBJECTIVES } from '../lib/objectives.js';
 import { numberParameter, textParameter } from '../lib/parameters.js';
+import { reportOn } from '../lib/report.js';
+import { answeredWithin, watched, withoutErrors } from '../lib/thresholds.js';
 
 const STOCK = numberParameter('STOCK', 100);
 const RATE = numberParameter('RATE', 500);
@@ -46,7 +49,9 @@ export const options = {
     },
   },
   thresholds: {
-    'http_req_duration{name:place_order}': [`p(95)<${numberParameter('P95_MS', 500)}`],
+    ...watched(),
+    ...answeredWithin(OBJECTIVES, ['place_order']),
+    ...withoutErrors(OBJECTIVES),
     unexpected_answers: ['count==0'],
     dropped_iterations: ['count==0'],
     units_accounted: [`count==${STOCK}`],
@@ -55,6 +60,8 @@ export const options = {
   setupTimeout: '60s',
   teardownTimeout: '120s',
 };
+
+export const handleSummary = reportOn('flash-sale');
 
 /**
  * @typedef {object} SaleData

@@ -11,7 +11,10 @@ import { viewCart } from '../actions/view-cart.js';
 import { viewOrder } from '../actions/view-order.js';
 import { viewProduct } from '../actions/view-product.js';
 import { chooseFirstAddress, visitor } from '../lib/crowd.js';
+import { OBJECTIVES } from '../lib/objectives.js';
 import { numberParameter } from '../lib/parameters.js';
+import { reportOn } from '../lib/report.js';
+import { watched, withinObjectives } from '../lib/thresholds.js';
 
 /** @type {import('k6/options').Options} */
 export const options = {
@@ -24,12 +27,14 @@ export const options = {
     },
   },
   thresholds: {
+    ...watched(),
+    ...withinObjectives(OBJECTIVES),
     checks: ['rate==1'],
     http_req_failed: ['rate==0'],
-    // The slowest of the lot is a password hash on a busy laptop.
-    http_req_duration: [`p(95)<${numberParameter('P95_MS', 2_000)}`],
   },
 };
+
+export const handleSummary = reportOn('smoke');
 
 export default function smoke() {
   const guest = visitor(chooseFirstAddress(), 0);
