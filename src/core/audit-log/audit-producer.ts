@@ -3,6 +3,7 @@ import { Clock } from '../../common/clock.js';
 import { AppConfig } from '../../config/index.js';
 import { Logger } from '../../infrastructure/logging/index.js';
 import { Doorbell, redisKeys, RedisScript, RedisService } from '../../infrastructure/redis/index.js';
+import { activeTracing, type Tracing } from '../../infrastructure/tracing/index.js';
 import { AuditBatch } from './audit-batch.js';
 import type { AuditReceipt } from './audit-log.js';
 import { AuditMetrics } from './audit-log.metrics.js';
@@ -25,12 +26,16 @@ interface Batch {
   readonly settle: (receipt: AuditReceipt) => void;
   /** It is under way, or was: nothing more goes into it. */
   isSealed: boolean;
+  /** Of the first of its events; null without tracing. */
+  readonly inTrace: ReturnType<Tracing['here']> | null;
 }
 
 /**
  * Takes lines to their streams: batches of what arrives while the batch before is under way, one round trip
  * each. When Redis does not take a batch, it goes to the spool, and so does everything behind it until the
  * spool is empty again, so that the order is kept. What the spool cannot take waits in memory.
+ *
+ * A batch is sent in the trace of its first event, and what was spooled in none.
  */
 @Injectable()
 export class AuditProducer implements BeforeApplicationShutdown {
@@ -46,6 +51,9 @@ export class AuditProducer implements BeforeApplicationShutdown {
   private hasSpoolFailed = false;
   private wakeUp: (() => void) | null = null;
   private readonly bell: Doorbell;
+  private readonly tracing = activeTracing();
+  /** Asked while nothing runs yet. */
+  private readonly outsideTraces = this.tracing?.here() ?? null;
 
   constructor(
     private readonly config: AppConfig,
@@ -90,7 +98,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
     if (this.buffered >= this.bufferMax * (isDroppable ? DROPPABLE_SHARE : 1)) return null;
     let batch = this.queue.at(-1);
     if (batch === undefined || batch.isSealed || batch.lines.size >= BATCH_EVENTS) {
-      batch = newBatch(this.config.env.AUDIT_PARTITIONS);
+      batch = newBatch(this.config.env.AUDIT_PARTITIONS, this.tracing);
       this.queue.push(batch);
     }
     batch.lines.add(route, line);
@@ -122,7 +130,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
     this.wakeUp?.();
     if (this.isPumping) return;
     this.isPumping = true;
-    this.pumping = this.work();
+    this.pumping = this.outsideTraces === null ? this.work() : this.outsideTraces(() => this.work());
   }
 
   /** Ends when there is nothing to do; while Redis is away it stays and tries again. */
@@ -132,7 +140,7 @@ export class AuditProducer implements BeforeApplicationShutdown {
     try {
       for (;;) {
         const [batch] = this.queue;
-        const isStored = batch === undefined || (await this.store(batch));
+        const isStored = batch === undefined || (await this.storeInTrace(batch));
         if (this.isStopping && (!isStored || this.queue.length === 0)) return;
         if (this.hasSpooled && this.isDue) await this.replay();
         if (isStored && this.queue.length > 0) continue;
@@ -166,6 +174,10 @@ export class AuditProducer implements BeforeApplicationShutdown {
 
   private get isDue(): boolean {
     return this.clock.monotonicMs() >= this.retryAtMs;
+  }
+
+  private storeInTrace(batch: Batch): Promise<boolean> {
+    return batch.inTrace === null ? this.store(batch) : batch.inTrace(() => this.store(batch));
   }
 
   /** False when the batch stays in memory. Only the oldest batch is ever stored, so that the order is kept. */
@@ -249,10 +261,11 @@ export class AuditProducer implements BeforeApplicationShutdown {
   }
 }
 
-function newBatch(partitions: number): Batch {
+function newBatch(partitions: number, tracing: Tracing | null): Batch {
   let settle: Batch['settle'] = () => undefined;
   const receipt = new Promise<AuditReceipt>((resolve) => {
     settle = resolve;
   });
-  return { lines: new AuditBatch(partitions), receipt, settle, isSealed: false };
+  const inTrace = tracing === null ? null : tracing.here();
+  return { lines: new AuditBatch(partitions), receipt, settle, isSealed: false, inTrace };
 }
