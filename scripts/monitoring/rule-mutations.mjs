@@ -25,6 +25,16 @@ export const RULE_MUTATIONS = [
   change('no pending time', 'ReplicaEjected', 'for: 5m', 'for: 0m'),
   change('the wrong priority', 'CriticalRequestsShed', 'priority="critical"', 'priority="ordinary"'),
   change('the wrong outcome', 'OrdersRefused', 'queue-full', 'answered'),
+  change('a burst taken for a queue', 'OrdersWaiting', 'min_over_time', 'max_over_time'),
+  change(
+    'one of two levels forgotten',
+    'CacheMissesHigh',
+    'cache_hits_total',
+    'cache_hits_total{level="memory"}',
+  ),
+  change('few requests taken for a crowd', 'CacheMissesHigh', '> 50', '> 0'),
+  change('every failure taken for tampering', 'AuditMonthTampered', '{reason="tampered"}', ''),
+  change('a day taken for an hour', 'AuditMonthStays', 'for: 1d', 'for: 1h'),
   change('an average where the worst counts', 'AuditChainBroken', 'min by (chain)', 'max by (chain)'),
   change('a label lost by the aggregation', 'CircuitBreakerOpen', 'max by (breaker)', 'max'),
   change(
