@@ -31,9 +31,7 @@ describe('a fleet that has lost', () => {
   afterAll(() => degraded.close());
 
   const unpublished = async (): Promise<number> => {
-    const [row] = await shop.rows<{ count: string }>(
-      'SELECT count(*) FROM outbox_batches',
-    );
+    const [row] = await shop.rows<{ count: string }>('SELECT count(*) FROM outbox_batches');
     return Number(row?.count);
   };
   const refusalsOf = async (requestIds: readonly string[]): Promise<number> => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { startRedis } from '../../scripts/services/redis.mjs';
-import type { Logger } from '../../src/infrastructure/logging/index.js';
+import { RecordingLogger } from '../../src/infrastructure/logging/recording-logger.js';
 import { RedisScript } from '../../src/infrastructure/redis/index.js';
 import { RedisUnderTest } from '../support/redis-under-test.js';
 import { startRedisCluster } from '../support/services/redis-cluster.js';
@@ -46,21 +46,16 @@ describe('a role over TLS', () => {
     return redis;
   };
   const expectCertificateProblem = async (url: string): Promise<void> => {
-    const reasons: string[] = [];
-    const logger: Logger = {
-      error: () => undefined,
-      warn: (fields) => reasons.push(String((fields as { reason?: string }).reason)),
-      info: () => undefined,
-      debug: () => undefined,
-    };
+    const logger = new RecordingLogger();
+    const reasons = () => logger.fieldsOf('warn').map((fields) => String(Reflect.get(fields, 'reason')));
     const redis = RedisUnderTest.open(url, ENV, logger);
     opened.push(redis);
-    await waitFor('a reason', () => reasons.length > 0, DEADLINE_MS);
-    expect(reasons[0]).toMatch(/certificate/);
+    await waitFor('a reason', () => reasons().length > 0, DEADLINE_MS);
+    expect(reasons()[0]).toMatch(/certificate/);
     expect(redis.service.isReady('main')).toBe(false);
     await expect(redis.client.set('{k}', '1')).rejects.toThrow();
     // Once, however often it tries.
-    expect(reasons).toHaveLength(1);
+    expect(reasons()).toHaveLength(1);
   };
   /** What the log says when nobody knows the CA, and that nothing is served. */
   const expectRefusal = async (url: string): Promise<void> => {

@@ -42,7 +42,9 @@ export class AuditMonthsUnderTest {
     };
     const audit = await AuditLogUnderTest.start(services, settings, { consumes: false });
     await audit.redis.client('main').flushall();
-    await database.rows('TRUNCATE audit_entries, audit_chains, audit_retirements, outbox_events, outbox_batches');
+    await database.rows(
+      'TRUNCATE audit_entries, audit_chains, audit_retirements, outbox_events, outbox_batches',
+    );
     const past = new AuditMonthsUnderTest(services, database, directory, settings, audit);
     for (let ago = 1; ago <= 4; ago += 1) await past.ensure(ago);
     return past;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type AppConfig, loadConfig } from '../../config/index.js';
-import type { Logger } from '../../infrastructure/logging/index.js';
+import { RecordingLogger } from '../../infrastructure/logging/recording-logger.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { RequestDeadlines } from './request-deadlines.js';
 
@@ -28,18 +28,18 @@ describe('the deadline of a request', () => {
   let deadlines: RequestDeadlines;
   let metrics: Metrics;
   let gate: Gate;
-  let warnings: object[];
+  let logger: RecordingLogger;
   const gone: string[] = [];
   const rejections: unknown[] = [];
   const noteRejection = (error: unknown) => rejections.push(error);
 
   async function begin(deadlineMs: number): Promise<void> {
-    warnings = [];
+    logger = new RecordingLogger();
     metrics = new Metrics();
     gate = new Gate();
     deadlines = new RequestDeadlines(
       { env: { REQUEST_DEADLINE_MS: deadlineMs } } as AppConfig,
-      { warn: (fields: object) => warnings.push(fields) } as unknown as Logger,
+      logger,
       metrics,
     );
     fastify = Fastify();
@@ -107,7 +107,7 @@ describe('the deadline of a request', () => {
     await answer;
     deadlines.sweep();
     expect(await counted()).toBe('http_deadlines_exceeded_total{method="GET",route="/slow/:id"} 1');
-    expect(warnings).toEqual([expect.objectContaining({ method: 'GET', route: '/slow/:id' })]);
+    expect(logger.fieldsOf('warn')).toEqual([expect.objectContaining({ method: 'GET', route: '/slow/:id' })]);
     gate.open();
   });
 

@@ -5,7 +5,7 @@ import { Problem } from '../../common/problem.js';
 import type { AccessGuard } from '../../core/access-control/index.js';
 import type { RequestLimits } from '../../core/rate-limiter/index.js';
 import { SHORT_CUT, ShortCuts } from '../../core/short-cut/index.js';
-import type { Logger } from '../../infrastructure/logging/index.js';
+import { RecordingLogger } from '../../infrastructure/logging/recording-logger.js';
 import { ProblemFilter } from './problem.filter.js';
 import { serveShortCuts } from './short-cuts.js';
 
@@ -49,7 +49,7 @@ describe('a short cut', () => {
         admitUser: guard('user limit', 'RATE_LIMITED'),
       } as unknown as RequestLimits,
       access: { canActivate: guard('access', 'PERMISSION_DENIED') } as unknown as AccessGuard,
-      problems: new ProblemFilter({ error: () => undefined } as unknown as Logger),
+      problems: new ProblemFilter(new RecordingLogger()),
     });
     const nest = (request: FastifyRequest, reply: FastifyReply) =>
       reply.send(note(request.isAdmitted ? 'nest, admitted' : 'nest', 'from Nest'));

@@ -13,7 +13,10 @@ export const ORDERS = {
   ORDER_BATCH_CONCURRENCY: int(
     1,
     8,
-  )({ default: 1, desc: 'Batches of one process that may be decided at once; as many again may be on their way to the disk.' }),
+  )({
+    default: 1,
+    desc: 'Batches of one process that may be decided at once; as many again may be on their way to the disk.',
+  }),
   ORDER_QUEUE_MAX: int(
     1,
     100_000,

@@ -1,15 +1,13 @@
 import { ManualClock } from '../../common/manual-clock.js';
 import { loadConfig } from '../../config/index.js';
-import type { Logger } from '../../infrastructure/logging/index.js';
+import { RecordingLogger } from '../../infrastructure/logging/recording-logger.js';
 import { Metrics } from '../../infrastructure/metrics/index.js';
 import { AdaptiveLoadShedding } from './adaptive-load-shedding.service.js';
 import { PRIORITIES, type Priority } from './load-shedding.js';
 
 describe('load shedding', () => {
   function open(env: Record<string, string> = {}) {
-    const [clock, metrics, lines] = [new ManualClock(), new Metrics(), [] as string[]];
-    const write = (_fields: object, message: string) => lines.push(message);
-    const logger = { error: write, warn: write, info: write, debug: write } as Logger;
+    const [clock, metrics, logger] = [new ManualClock(), new Metrics(), new RecordingLogger()];
     const config = loadConfig({ DATABASE_URL: 'postgres://unused', ...env });
     const shedding = new AdaptiveLoadShedding(config, clock, logger, metrics);
     /** The loop is late by so much at every measurement of a tenth of a second. */
@@ -36,7 +34,7 @@ describe('load shedding', () => {
       for (let i = 0; i < requests; i += 1) if (shedding.lane(priority).enter() === null) count += 1;
       return count;
     };
-    return { shedding, metrics, lines, spend, admitted, fill };
+    return { shedding, metrics, logger, spend, admitted, fill };
   }
 
   it('admits everything while the loop keeps up', () => {
@@ -103,12 +101,12 @@ describe('load shedding', () => {
   });
 
   it('says once that it sheds and once that it is over', () => {
-    const { spend, admitted, lines } = open();
+    const { spend, admitted, logger } = open();
     for (let i = 0; i < 30; i += 1) {
       spend(60, 1);
       admitted('ordinary', 100);
     }
     spend(0, 300);
-    expect(lines).toEqual(['overloaded: requests are being turned away', 'no longer overloaded']);
+    expect(logger.messages).toEqual(['overloaded: requests are being turned away', 'no longer overloaded']);
   });
 });

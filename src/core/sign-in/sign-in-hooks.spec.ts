@@ -1,12 +1,11 @@
-import type { Logger } from '../../infrastructure/logging/index.js';
+import { RecordingLogger } from '../../infrastructure/logging/recording-logger.js';
 import { SignInHooks, type SigningIn } from './sign-in-hooks.js';
 
 const SIGNING_IN = { userId: 'ada' } as SigningIn;
 
 describe('the hooks of a sign-in', () => {
-  const warnings: unknown[] = [];
-  const newHooks = () =>
-    new SignInHooks({ warn: (fields: unknown) => warnings.push(fields) } as unknown as Logger);
+  const logger = new RecordingLogger();
+  const newHooks = () => new SignInHooks(logger);
 
   it('all run to their end, and one that fails is only logged', async () => {
     const hooks = newHooks();
@@ -18,7 +17,7 @@ describe('the hooks of a sign-in', () => {
     });
     await hooks.run(SIGNING_IN);
     expect(done).toEqual(['ada']);
-    expect(warnings).toEqual([{ hook: 'broken', reason: 'Error: no database' }]);
+    expect(logger.fieldsOf('warn')).toEqual([{ hook: 'broken', reason: 'Error: no database' }]);
   });
 
   it('have a name of their own each', () => {
