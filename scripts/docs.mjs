@@ -1,8 +1,9 @@
 // @ts-check
 // npm run docs:generate
-// Writes docs/errors.md and docs/configuration.md from the tables in the code. A test compares them.
-import { writeFile } from 'node:fs/promises';
+// Writes docs/errors.md, docs/configuration.md and .env.example from the tables in the code. A test compares them.
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { renderEnvironmentExample } from './environment-example.mjs';
 import { loadSource } from './source-module.mjs';
 
 const PROJECT = new URL('../', import.meta.url);
@@ -108,7 +109,11 @@ async function main() {
   );
   await writeFile(new URL('docs/errors.md', PROJECT), renderErrors(ERROR_CODES));
   await writeFile(new URL('docs/configuration.md', PROJECT), renderConfiguration(ENVIRONMENT));
-  process.stdout.write(`✓ wrote docs/errors.md and docs/configuration.md in ${fileURLToPath(PROJECT)}\n`);
+  const compose = await readFile(new URL('docker-compose.production.yml', PROJECT), 'utf8');
+  await writeFile(new URL('.env.example', PROJECT), renderEnvironmentExample(ENVIRONMENT, compose));
+  process.stdout.write(
+    `✓ wrote docs/errors.md, docs/configuration.md and .env.example in ${fileURLToPath(PROJECT)}\n`,
+  );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

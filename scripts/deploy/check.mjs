@@ -1,13 +1,14 @@
 // @ts-check
 // npm run check:deploy
-// Renders the base and every overlay, checks the machine rules of each, and where the tools are there also
-// the schemas (kubeconform) and kube-score. Needs kubectl (or kustomize) to render overlays.
+// Checks the image, the manifests (the base and every overlay) and the compose stack (alone and with each
+// overlay) by the machine rules, and where the tools are there also the schemas (kubeconform) and kube-score. Needs kubectl (or kustomize) to render overlays.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { OVERLAYS, parseStack, readStackFiles } from './compose-stack.mjs';
 import { parseObjects } from './manifests.mjs';
-import { checkManifests, checkPart, checkSecretSources } from './rules.mjs';
+import { checkManifests, checkPart, checkSecretSources, checkStack } from './rules.mjs';
 import { dockerfile, dockerignore } from './rules/image-rules.mjs';
 import { loadSource } from '../source-module.mjs';
 
@@ -120,6 +121,14 @@ async function main() {
       leftOut.add('kubeconform (CAUDAL_KUBERNETES_SCHEMAS names the directory of the schemas)');
     else if (valid !== '') findings.push({ rule: 'schema', where: name, message: valid });
     console.log(`✓ ${name}: ${String(objects.length)} objects${isWhole ? '' : ', of a part'}`);
+  }
+  const files = readStackFiles();
+  for (const overlay of [undefined, ...OVERLAYS]) {
+    const stack = parseStack(files, settings, overlay);
+    const own = checkStack(stack);
+    const name = overlay ?? 'docker-compose.production.yml';
+    findings.push(...own.map((finding) => ({ ...finding, where: `${name}: ${finding.where}` })));
+    console.log(`✓ ${name}: ${String(stack.services.size)} services`);
   }
   for (const tool of leftOut) console.log(`left out: ${String(tool)}`);
   for (const { rule, where, message } of findings) console.error(`✗ ${rule}: ${where}: ${message}`);

@@ -1,4 +1,6 @@
 // @ts-check
+import { composeConnections, composePostgres, composeRedis } from './rules/compose-data-rules.mjs';
+import * as compose from './rules/compose-rules.mjs';
 import { connections, disruption, quota, scaling } from './rules/capacity-rules.mjs';
 import { containersOf, ofKind, podOf, workloadsOf } from './manifests.mjs';
 import { found, probes, resources, restrictedPods, shutdown } from './rules/pod-rules.mjs';
@@ -25,6 +27,25 @@ export function checkManifests(deployment) {
     settings,
     rights,
   ].flatMap((rule) => rule(deployment));
+}
+
+/**
+ * The invariants of the compose stack, alone or with an overlay. Pure as well.
+ *
+ * @param {import('./compose-stack.mjs').Stack} stack
+ * @returns {import('./manifests.mjs').Finding[]}
+ */
+export function checkStack(stack) {
+  return [
+    compose.exposure,
+    compose.containers,
+    compose.shutdown,
+    compose.order,
+    compose.secretsAndSettings,
+    composeConnections,
+    composePostgres,
+    composeRedis,
+  ].flatMap((rule) => rule(stack));
 }
 
 /**

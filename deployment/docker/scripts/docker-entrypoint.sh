@@ -2,6 +2,7 @@
 # Entry point of the image. Each container takes these steps and then becomes its command (exec), so that
 # signals reach Node and its exit code is the container's.
 #
+#   0. Secrets that are files (DATABASE_URL_FILE=/run/secrets/...) are read into their variables.
 #   1. The heap gets 75 % of the memory limit, unless NODE_OPTIONS already says how much.
 #   2. Only for the application: the configuration is checked, and PostgreSQL is waited for
 #      (STARTUP_DEADLINE_MS). Without Redis it warns and goes on: the application then starts degraded.
@@ -10,8 +11,24 @@
 #
 #   docker run IMAGE                       the application; ROLE says what it does
 #   docker run IMAGE migrate               applies the migrations and ends
-#   docker run IMAGE node dist/seed.js     any other command gets step 1 only
+#   docker run IMAGE prestart              migrate, then the seed (first administrator), and ends
+#   docker run IMAGE node dist/seed.js     any other command gets steps 0 and 1 only
 set -eu
+
+# JWT_PRIVATE_KEY_FILE is not among them: the application reads that file itself.
+for name in DATABASE_URL DATABASE_REPLICA_URLS MIGRATION_DATABASE_URL REDIS_URL REDIS_RATE_LIMIT_URL \
+  REDIS_SESSION_URL REDIS_SESSION_REGIONS REDIS_CACHE_URL FIELD_ENCRYPTION_KEYS BLIND_INDEX_KEY \
+  CURSOR_SIGNING_KEY ADMIN_PASSWORD; do
+  eval "file=\${${name}_FILE:-}"
+  [ -n "$file" ] || continue
+  if [ ! -r "$file" ]; then
+    echo "docker-entrypoint: ${name}_FILE: cannot read $file" >&2
+    exit 1
+  fi
+  value=$(cat "$file")
+  export "$name=$value"
+  unset "${name}_FILE"
+done
 
 MEBIBYTE=1048576
 HEAP_PERCENT=75
@@ -48,6 +65,10 @@ case "$*" in
   migrate)
     export DATABASE_URL="$direct_url"
     exec node scripts/database/migrate.mjs
+    ;;
+  prestart)
+    DATABASE_URL="$direct_url" node scripts/database/migrate.mjs
+    set -- node dist/seed.js
     ;;
   node*dist/main.js)
     node dist/pre-flight.js

@@ -143,7 +143,7 @@ function postgresConnections(cluster) {
  * @param {ReadonlyMap<string, string>} environment
  * @param {number} replicas
  */
-function connectionsOf(environment, replicas) {
+export function connectionsOf(environment, replicas) {
   const write = Number(environment.get('DATABASE_WRITE_POOL_SIZE') ?? 40);
   const read = Number(environment.get('DATABASE_READ_POOL_SIZE') ?? 60);
   const limit = Number(environment.get('DATABASE_CONNECTION_LIMIT') ?? 100);

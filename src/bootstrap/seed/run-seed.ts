@@ -46,6 +46,8 @@ export async function runSeed(
     let counts = { products: 0, variants: 0 };
     if (state === 'filled') {
       say('the catalogue has products and is kept as it is');
+    } else if (!config.env.SEED_DEMO_SHOP) {
+      say('the catalogue is kept as it is, without the demo shop');
     } else {
       if (state === 'partial') say('an earlier seed was cut off and is finished');
       const catalogue = demoCatalogue(await loadFaker());

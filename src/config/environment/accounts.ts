@@ -78,4 +78,8 @@ export const ACCOUNTS = {
     desc: 'Address of the administrator whom the seed makes when there is none; empty: it makes nobody.',
   }),
   ADMIN_PASSWORD: password({ default: '', desc: 'Password of that administrator; used once.' }),
+  SEED_DEMO_SHOP: bool({
+    default: true,
+    desc: 'The seed fills an empty catalogue with the demo shop; off: it only makes the administrator (the image has no demo shop).',
+  }),
 };
