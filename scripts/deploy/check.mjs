@@ -1,7 +1,9 @@
 // @ts-check
 // npm run check:deploy
 // Checks the image, the manifests (the base and every overlay) and the compose stack (alone and with each
-// overlay) by the machine rules, and where the tools are there also the schemas (kubeconform) and kube-score. Needs kubectl (or kustomize) to render overlays.
+// overlay) by the machine rules, and where the tools are there also the schemas (kubeconform) and kube-score.
+// Needs kubectl (or kustomize) to render overlays. Ends with the checks of `npm run check:monitoring`, so that
+// one command says whether deployment/ is sound.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +12,7 @@ import { OVERLAYS, parseStack, readStackFiles } from './compose-stack.mjs';
 import { parseObjects } from './manifests.mjs';
 import { checkManifests, checkPart, checkSecretSources, checkStack } from './rules.mjs';
 import { dockerfile, dockerignore } from './rules/image-rules.mjs';
+import { runMonitoringChecks } from '../monitoring/check-rules.mjs';
 import { loadSource } from '../source-module.mjs';
 
 /** @typedef {import('./manifests.mjs').Finding} Finding */
@@ -133,7 +136,9 @@ async function main() {
   for (const tool of leftOut) console.log(`left out: ${String(tool)}`);
   for (const { rule, where, message } of findings) console.error(`✗ ${rule}: ${where}: ${message}`);
   console.log(`${String(findings.length)} findings`);
-  process.exitCode = findings.length === 0 ? 0 : 1;
+  const failures = await runMonitoringChecks(PROJECT, console.log);
+  // The collectors of prom-client, whose names were read, keep watching the process.
+  process.exit(findings.length === 0 && failures === 0 ? 0 : 1);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

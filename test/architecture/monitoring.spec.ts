@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
-import { monitoringFiles } from '../../scripts/monitoring/generated-files.mjs';
+import { parseAllDocuments } from 'yaml';
+import { monitoringFiles, readWrittenRules } from '../../scripts/monitoring/generated-files.mjs';
 import { checkMonitoring } from '../../scripts/monitoring/monitoring-checks.mjs';
 import {
   type MonitoringSources,
@@ -38,13 +39,34 @@ describe('the monitoring', () => {
 
   it('follows from the objectives as they are written', async () => {
     const slo = JSON.parse(readFileSync(join(PROJECT, 'deployment/monitoring/slo.json'), 'utf8')) as Slo;
-    for (const [path, text] of Object.entries(monitoringFiles(slo))) {
+    for (const [path, text] of Object.entries(monitoringFiles(slo, readWrittenRules(PROJECT)))) {
       const made = await format(text, { singleQuote: true, printWidth: 110, filepath: path });
       expect({ path, isSame: made === readFileSync(join(PROJECT, path), 'utf8') }).toEqual({
         path,
         isSame: true,
       });
     }
+  });
+
+  it('reaches a cluster: every rule and every dashboard is in the overlay', () => {
+    const slo = JSON.parse(readFileSync(join(PROJECT, 'deployment/monitoring/slo.json'), 'utf8')) as Slo;
+    const files = monitoringFiles(slo, readWrittenRules(PROJECT));
+    const objects = parseAllDocuments(
+      files['deployment/overlays/monitoring/prometheus-rules.yaml'] ?? '',
+    ).map((document) => document.toJS() as { kind: string; metadata: { name: string }; spec: unknown });
+    expect(Object.fromEntries(objects.map(({ metadata, spec }) => [metadata.name, spec]))).toEqual(
+      Object.fromEntries(
+        Object.entries(sources.ruleFiles).map(([file, rules]) => [
+          `caudal-${file.replace('.rules.yaml', '')}`,
+          rules,
+        ]),
+      ),
+    );
+    for (const file of Object.keys(sources.dashboards))
+      expect(files['deployment/monitoring/kustomization.yaml']).toContain(`- dashboards/${file}`);
+    const overlay = readFileSync(join(PROJECT, 'deployment/overlays/monitoring/kustomization.yaml'), 'utf8');
+    for (const resource of ['../../monitoring', 'prometheus-rules.yaml'])
+      expect(overlay).toContain(`- ${resource}\n`);
   });
 
   it.each<[string, (spoilt: MonitoringSources) => void, string]>([
