@@ -4,13 +4,14 @@ set -eu
 
 usage() {
   cat <<'TEXT'
-Usage: deployment/scripts/rollback.sh [--namespace NAME] [--to IMAGE] [--timeout SECONDS] [--smoke URL]
-                                      [--dry-run] [--help]
+Usage: deployment/scripts/rollback.sh [--namespace NAME] [--from IMAGE] [--to IMAGE] [--timeout SECONDS]
+                                      [--smoke URL] [--dry-run] [--help]
 
 Gives caudal-api and caudal-worker the pod template that they last had with another image, and waits until all pods
 have it. Migrations stay: they only expand, and the earlier release runs on them.
 Run twice it does nothing the second time: a deployment that was rolled back from an image does not go back to it.
   --namespace NAME   (caudal)
+  --from IMAGE       only if this image runs: a release that failed before its pods left nothing to take back
   --to IMAGE         this image, of those that the deployments remember, in place of the one before
   --timeout SECONDS  of one rollout (600)
   --smoke URL        test the shop there afterwards, by smoke.sh --no-payment
@@ -28,13 +29,14 @@ misused() {
   exit 2
 }
 
-namespace=caudal wanted='' timeout=600 smoke='' run=''
+namespace=caudal from='' wanted='' timeout=600 smoke='' run=''
 while [ $# -gt 0 ]; do
   case "$1" in
-    --namespace | --to | --timeout | --smoke)
+    --namespace | --from | --to | --timeout | --smoke)
       [ $# -ge 2 ] || misused "$1 needs a value"
       case "$1" in
         --namespace) namespace="$2" ;;
+        --from) from="$2" ;;
         --to) wanted="$2" ;;
         --timeout) timeout="$2" ;;
         --smoke) smoke="$2" ;;
@@ -65,6 +67,14 @@ revisions() {
 }
 
 current=$(image_of caudal-api) || fail "there is no deployment caudal-api in $namespace"
+if [ -n "$from" ] && [ "$current" != "$from" ]; then
+  if [ "$(image_of caudal-worker)" != "$from" ]; then
+    echo "$from does not run in $namespace: nothing to roll back"
+    exit 0
+  fi
+  # Only the workers have got it.
+  wanted="${wanted:-$current}"
+fi
 if [ -z "$wanted" ]; then
   left=$(kube get deployment caudal-api --output 'jsonpath={.metadata.annotations.caudal\.io/rolled-back-from}')
   wanted=$(revisions caudal-api | awk -v current="$current" '$2 != current { print $2; exit }')
@@ -83,15 +93,15 @@ for name in caudal-api caudal-worker; do
   fi
 done
 for name in caudal-api caudal-worker; do
-  from=$(image_of "$name")
-  if [ "$from" = "$wanted" ]; then
+  running=$(image_of "$name")
+  if [ "$running" = "$wanted" ]; then
     echo "$name has $wanted already"
     continue
   fi
   revision=$(revisions "$name" | awk -v image="$wanted" '$2 == image { print $1; exit }')
-  echo "$name: $from -> $wanted (revision $revision)"
+  echo "$name: $running -> $wanted (revision $revision)"
   $run kubectl --namespace "$namespace" rollout undo "deployment/$name" --to-revision "$revision"
-  $run kubectl --namespace "$namespace" annotate --overwrite "deployment/$name" "$NOTE=$from"
+  $run kubectl --namespace "$namespace" annotate --overwrite "deployment/$name" "$NOTE=$running"
 done
 for name in caudal-api caudal-worker; do
   $run kubectl --namespace "$namespace" rollout status "deployment/$name" --timeout "${timeout}s" \

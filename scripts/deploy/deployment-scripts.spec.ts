@@ -149,6 +149,17 @@ describe('rollback.sh', () => {
     expect([image('caudal-api'), image('caudal-worker')]).toEqual(['caudal:3', 'caudal:3']);
   });
 
+  it('leaves alone what does not run the image that is to go, and takes back the workers alone', async () => {
+    const { folder, PATH, image } = start();
+    expect(await runScript('rollback.sh', ['--from', 'caudal:4'], { PATH })).toMatchObject({
+      code: 0,
+      out: 'caudal:4 does not run in caudal: nothing to roll back\n',
+    });
+    writeFileSync(join(folder, 'caudal-api.image'), 'caudal:2');
+    expect((await runScript('rollback.sh', ['--from', 'caudal:3'], { PATH })).code).toBe(0);
+    expect([image('caudal-api'), image('caudal-worker')]).toEqual(['caudal:2', 'caudal:2']);
+  });
+
   it('fails with one line when the pods do not follow', async () => {
     const { folder, PATH } = start();
     writeFileSync(join(folder, 'stuck'), '');
