@@ -44,7 +44,8 @@ export function checkWorkflows(files, project) {
   /** @type {Map<string, string>} */
   const commits = new Map();
   return [...files].flatMap(([file, text]) => {
-    const workflow = /** @type {Workflow} */ (/** @type {unknown} */ (parse(text)));
+    const parsed = /** @type {unknown} */ (parse(text));
+    const workflow = /** @type {Workflow} */ (parsed);
     return [
       ...checkPins(file, text, commits),
       ...checkRights(file, workflow),
