@@ -39,13 +39,13 @@ function run(options) {
     coresPerPod: options.cores ?? shipped.coresPerPod,
   };
   const plan = planCapacity(load, shipped, measured);
-  for (const line of reportPlan(plan, shipped)) console.log(line);
-  if (options.step === null) return;
-  const step = stepOf(options.step, plan, shipped, measured);
-  if (step.warmPods > step.maxPods)
+  const step = options.step === null ? null : stepOf(options.step, plan, shipped, measured);
+  if (step !== null && step.warmPods > step.maxPods)
     throw new StartError(
       `--warm=${String(step.warmPods)} is more than the maximum of ${String(step.maxPods)} pods`,
     );
+  for (const line of reportPlan(plan, shipped)) console.log(line);
+  if (step === null) return;
   const enough = warmPodsForZero(step);
   const counts = new Set([step.warmPods, ...(enough === null ? [step.maxPods] : [enough - 1, enough])]);
   const runs = [...counts]

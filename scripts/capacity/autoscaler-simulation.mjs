@@ -5,7 +5,8 @@
 // - the tolerance holds the fleet at the smallest size that it allows, whatever size it has;
 // - pods that start serve nothing before they are ready.
 // Not in it: room on the nodes, pulling an image, balancers that spread unevenly, and what refusing costs.
-// A refused request counts as a request, as it does in http_requests_total.
+// A refused request counts as a request, as it does in http_requests_total. The controller begins to wait when it
+// is done, so a policy's period that is as long as the wait is over at its next look.
 
 /**
  * @typedef {object} Step
