@@ -90,7 +90,11 @@ if (shellcheck === undefined)
   console.log('left out: shellcheck (not installed, and apt-get has none to give)');
 else {
   const scripts = shellScripts();
-  check(`shellcheck: ${String(scripts.length)} scripts`, shellcheck, scripts);
+  check(`shellcheck: ${String(scripts.length)} scripts`, shellcheck, [
+    '-x',
+    '--source-path=SCRIPTDIR',
+    ...scripts,
+  ]);
 }
 if (actionlint === undefined) console.log('left out: actionlint (not installed, and no Go to build it)');
 else {

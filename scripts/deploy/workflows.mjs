@@ -21,7 +21,9 @@ export function readCommands(project) {
     JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
   );
   const { scripts } = /** @type {{ scripts: Record<string, string> }} */ (description);
-  const shell = readdirSync(join(project, 'deployment/scripts')).map((name) => `deployment/scripts/${name}`);
+  const shell = readdirSync(join(project, 'deployment/scripts'))
+    .filter((name) => name.endsWith('.sh'))
+    .map((name) => `deployment/scripts/${name}`);
   return {
     npmScripts: new Set(Object.keys(scripts)),
     shellScripts: new Map(shell.map((path) => [path, readFileSync(join(project, path), 'utf8')])),
