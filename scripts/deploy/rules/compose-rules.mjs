@@ -231,7 +231,7 @@ function networksOf({ networks = [] }) {
 }
 
 /** @param {string | undefined} duration */
-export function seconds(duration) {
+function seconds(duration) {
   const [, minutes = '0', rest = '0'] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(duration ?? '') ?? [];
   return Number(minutes) * 60 + Number(rest);
 }
