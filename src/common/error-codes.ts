@@ -259,6 +259,16 @@ export const ERROR_CODES = {
     'The server is overloaded',
     'The request was turned away before anything was done, so that payments and orders go through. Retry after `Retry-After` seconds.',
   ),
+  SERVER_UNAVAILABLE: define(
+    503,
+    'The server is unavailable',
+    'The gateway found no process that takes the request. Nothing was done. Retry after `Retry-After` seconds.',
+  ),
+  ANSWER_LOST: define(
+    503,
+    'The answer was lost',
+    'The process ended before it answered the gateway. The outcome of a write is unknown. Retry with the same `Idempotency-Key` to get its answer; without a key, read first.',
+  ),
   INTERNAL_ERROR: define(500, 'The server failed', 'A defect of the server; it is logged under `requestId`.'),
 } as const satisfies Record<string, ErrorCode>;
 
