@@ -24,7 +24,11 @@ export interface Spec {
   minReadySeconds?: number;
   selector?: Selector & Labels;
   strategy?: { rollingUpdate?: { maxSurge?: string | number; maxUnavailable?: string | number } };
-  template?: { metadata?: { labels?: Labels }; spec?: PodSpec };
+  template?: PodTemplate;
+  jobTemplate?: { spec?: { template?: PodTemplate; backoffLimit?: number; activeDeadlineSeconds?: number } };
+  schedule?: string;
+  concurrencyPolicy?: string;
+  startingDeadlineSeconds?: number;
   hard?: Quantities;
   minReplicas?: number;
   maxReplicas?: number;
@@ -50,6 +54,11 @@ export interface Spec {
       paths?: { backend?: { service?: { name?: string; port?: { name?: string; number?: number } } } }[];
     };
   }[];
+}
+
+export interface PodTemplate {
+  metadata?: { labels?: Labels };
+  spec?: PodSpec;
 }
 
 export interface PolicyRule {
@@ -80,6 +89,7 @@ export interface PodSpec {
   securityContext?: SecurityContext;
   containers?: Container[];
   initContainers?: Container[];
+  restartPolicy?: string;
   volumes?: {
     name?: string;
     hostPath?: object;

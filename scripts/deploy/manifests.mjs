@@ -51,13 +51,16 @@ export const nameOf = (object) => `${object.kind ?? '?'}/${object.metadata?.name
 export const ofKind = (objects, ...kinds) => objects.filter(({ kind = '' }) => kinds.includes(kind));
 
 /** @param {readonly KubernetesObject[]} objects */
-export const workloadsOf = (objects) => ofKind(objects, 'Deployment', 'StatefulSet', 'Job');
+export const workloadsOf = (objects) => ofKind(objects, 'Deployment', 'StatefulSet', 'Job', 'CronJob');
+
+/** Of the Job that a CronJob makes, or of the workload itself. @param {KubernetesObject} workload */
+const templateOf = ({ spec }) => (spec?.jobTemplate?.spec ?? spec)?.template;
 
 /**
  * @param {KubernetesObject} workload
  * @returns {PodSpec}
  */
-export const podOf = (workload) => workload.spec?.template?.spec ?? {};
+export const podOf = (workload) => templateOf(workload)?.spec ?? {};
 
 /**
  * @param {KubernetesObject} workload
@@ -72,7 +75,7 @@ export const containersOf = (workload) => [
  * @param {KubernetesObject} workload
  * @returns {Labels}
  */
-export const podLabels = (workload) => workload.spec?.template?.metadata?.labels ?? {};
+export const podLabels = (workload) => templateOf(workload)?.metadata?.labels ?? {};
 
 /** The containers of our own image have a role or migrate; others are not ours to configure. @param {Container} container */
 export const isOurs = (container) => /(^|\/)caudal[:@]/.test(container.image ?? '');
@@ -157,6 +160,8 @@ export function environmentOf(objects, container) {
 export function podsAtMost(objects, workload) {
   const { spec = {} } = workload;
   if (workload.kind === 'Job') return 1;
+  // One at a time (concurrencyPolicy: Forbid).
+  if (workload.kind === 'CronJob') return 1;
   if (workload.kind === 'StatefulSet') return spec.replicas ?? 1;
   const autoscaler = autoscalerOf(objects, workload);
   const pods = autoscaler?.spec?.maxReplicas ?? spec.replicas ?? 1;

@@ -70,6 +70,12 @@ export const RULE_MUTATIONS = [
     'unless kube_cronjob_status_last_successful_time',
     'and kube_cronjob_status_last_successful_time',
   ),
+  change(
+    'the freshest backup for all of them',
+    'BackupOld',
+    'max by (backup) (backup_last_success_timestamp_seconds)',
+    'max(backup_last_success_timestamp_seconds)',
+  ),
   change('above the maximum, which cannot be', 'AutoscalerAtMaximum', '>= on', '> on'),
   change('what is left taken for what is used', 'QuotaNearItsEnd', 'type="used"', 'type="hard"'),
   change(
