@@ -72,7 +72,7 @@ export const RULE_MUTATIONS = [
   ),
   change(
     'the freshest backup for all of them',
-    'BackupOld',
+    'BackupOldOnHost',
     'max by (backup) (backup_last_success_timestamp_seconds)',
     'max(backup_last_success_timestamp_seconds)',
   ),
