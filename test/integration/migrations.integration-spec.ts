@@ -116,6 +116,31 @@ describe('migrations', () => {
     ]);
   });
 
+  it('give what waits in an outbox in use its batch, and what a process of the release before writes', async () => {
+    const added = '20261122220000_outbox_batches';
+    const directory = join(prismaDirectory, 'migrations', added);
+    rmSync(directory, { recursive: true });
+    await migrate(url, { prismaDirectory });
+    const insert = (type: string, publishedAt: string) =>
+      `INSERT INTO outbox_events (id, type, aggregate_id, payload, published_at)
+       VALUES (gen_random_uuid(), '${type}', gen_random_uuid(), '{}', ${publishedAt})`;
+    await query(url, [insert('left.v1', 'now()'), insert('waits.v1', 'NULL')]);
+
+    cpSync(join(projectPrisma, 'migrations', added), directory, { recursive: true });
+    expect(await migrate(url, { prismaDirectory })).toContain(added);
+    const rows = await query(url, [
+      insert('later.v1', 'NULL'),
+      // Its relay goes on as well.
+      `UPDATE outbox_events SET published_at = now() WHERE published_at IS NULL`,
+      `SELECT e.type, b.events FROM outbox_batches b
+       JOIN outbox_events e ON e.created_at = b.created_at AND e.batch_id = b.id ORDER BY e.type`,
+    ]);
+    expect(rows).toEqual([
+      { type: 'later.v1', events: 1 },
+      { type: 'waits.v1', events: 1 },
+    ]);
+  });
+
   it('build exactly the schema', async () => {
     expect(await diffMigrationsToSchema(url)).toBe('');
   });

@@ -13,10 +13,8 @@ INSERT INTO outbox_batches (id, created_at, events) SELECT id, created_at, 1 FRO
 
 -- A batch and its events have the time of their transaction, which leads to them: no further index, and one partition.
 DROP INDEX outbox_events_unpublished_idx;
-ALTER TABLE outbox_events
-  DROP CONSTRAINT outbox_events_pkey,
-  ADD PRIMARY KEY (created_at, id),
-  DROP COLUMN published_at;
+ALTER TABLE outbox_events DROP CONSTRAINT outbox_events_pkey, ADD PRIMARY KEY (created_at, id);
+-- `published_at` stays for a relay of the release before, which would fail without it; a later migration drops it.
 
 -- An event that names no batch, of a process of the release before or written by hand, becomes a batch of its own.
 CREATE FUNCTION batch_lone_event() RETURNS trigger LANGUAGE plpgsql AS $$
