@@ -17,7 +17,7 @@ import { join } from 'node:path';
 /** @typedef {{ what: string, of: 'postgres' | 'redis', damage: (backups: string) => void }} Damage */
 
 /** @type {readonly Damage[]} */
-export const DAMAGES = [
+const DAMAGES = [
   {
     what: 'a byte of the largest file altered',
     of: 'postgres',
