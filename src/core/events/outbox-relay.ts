@@ -27,7 +27,7 @@ const OLDEST_BATCHES = `
   ) AS b
   LEFT JOIN LATERAL (
     SELECT o.id::text, o.type, o.aggregate_id::text, o.payload::text, o.is_broadcast, o.audit, o.traceparent
-    FROM outbox_events o WHERE o.created_at = b.created_at AND o.batch_id = b.id ORDER BY o.id OFFSET 0
+    FROM outbox_events o WHERE o.created_at = b.created_at AND o.batch_id = b.id OFFSET 0
   ) AS e ON true
   WHERE b.before < $1::integer ORDER BY b.created_at, b.id, e.id`;
 
