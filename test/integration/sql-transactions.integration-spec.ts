@@ -47,6 +47,20 @@ describe('a transaction of two round trips', () => {
     expect(await noted()).toEqual([1, 4]);
   });
 
+  it('has no effect when the process fails between two of its statements', async () => {
+    const before = await noted();
+    const build = async (): Promise<void> => {
+      await Promise.resolve();
+      throw new Error('cannot be built');
+    };
+    const failing = database.service.sqlTransactionAfter(
+      (transaction) => transaction.query('SELECT 1'),
+      (transaction) => Promise.all([transaction.execute('INSERT INTO noted VALUES (7)'), build()]),
+    );
+    await expect(failing).rejects.toThrow('cannot be built');
+    expect(await noted()).toEqual(before);
+  });
+
   it('has no effect when what it looks at fails', async () => {
     let hasActed = false;
     const failing = database.service.sqlTransactionAfter(

@@ -62,7 +62,8 @@ export class SqlTransactions {
 
   /**
    * Two round trips: `look` goes out with BEGIN, what `act` sends with COMMIT. PostgreSQL makes a ROLLBACK of
-   * that COMMIT when one of the statements before it fails. The position is behind the COMMIT.
+   * that COMMIT when one of the statements before it fails; when `act` itself fails it is not sent. The position
+   * is behind the COMMIT.
    */
   async runAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
@@ -73,6 +74,7 @@ export class SqlTransactions {
       const [begun, seen] = await Promise.all([client.query(this.begin), look(transaction)]);
       this.options.follower.admit(toState(begun));
       const acted = act(transaction, seen);
+      await failFast(acted);
       transaction.end();
       const [result, ended, { rows }] = await Promise.all([
         acted,
@@ -121,6 +123,19 @@ export class SqlTransactions {
       },
     };
   }
+}
+
+/**
+ * Rejects when the promise has been rejected by the time that all which needs no input or output is done: what
+ * fails between two statements, in this process, must not have the first of them committed.
+ */
+async function failFast(acted: Promise<unknown>): Promise<void> {
+  await Promise.race([
+    acted,
+    new Promise((resolve) => {
+      process.nextTick(resolve);
+    }),
+  ]);
 }
 
 function toPosition([row]: readonly PositionRow[]): WalPosition {
