@@ -1,0 +1,220 @@
+// @ts-check
+// node scripts/rehearsal/go-tools.mjs NAME ...
+// Programs that the rehearsals and the checks build from Go modules, each version once, into the cache outside the
+// repository. What cannot be had is a reason of one line and no exception: the caller says it and does without.
+import { execFile } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { pathToFileURL } from 'node:url';
+import { parseJson } from '../services/json-file.mjs';
+
+const execute = promisify(execFile);
+/** A cold build of Kubernetes takes four minutes on two idle cores, and these may be busy. */
+const BUILD_MS = 45 * 60_000;
+
+/**
+ * `module`: the module of `package`, when they differ. `isWrapped`: its go.mod has `replace` lines, which
+ * `go install` refuses. `flags`: for the linker.
+ *
+ * @typedef {{ package: string, version: string, module?: string, isWrapped?: boolean, flags?: string[] }} GoTool
+ * @typedef {{ path: string, reason?: undefined } | { path?: undefined, reason: string }} Found
+ */
+
+const KUBERNETES = { module: 'k8s.io/kubernetes', version: 'v1.36.3', isWrapped: true };
+
+/** @param {string} name @returns {GoTool} */
+const kubernetes = (name) => ({
+  ...KUBERNETES,
+  package: `k8s.io/kubernetes/cmd/${name}`,
+  flags: versionFlags(KUBERNETES.version),
+});
+
+/** Every program, in the one place that names its version. @type {Readonly<Record<string, GoTool>>} */
+export const GO_TOOLS = {
+  etcd: { package: 'go.etcd.io/etcd/server/v3', version: 'v3.6.11', isWrapped: true },
+  'kube-apiserver': kubernetes('kube-apiserver'),
+  'kube-controller-manager': kubernetes('kube-controller-manager'),
+  'kube-scheduler': kubernetes('kube-scheduler'),
+  kubectl: kubernetes('kubectl'),
+  kubelet: kubernetes('kubelet'),
+  'kube-proxy': kubernetes('kube-proxy'),
+  kwok: { module: 'sigs.k8s.io/kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', version: 'v0.8.0' },
+  'metrics-server': {
+    ...{ module: 'sigs.k8s.io/metrics-server', version: 'v0.9.0' },
+    package: 'sigs.k8s.io/metrics-server/cmd/metrics-server',
+  },
+  'kube-score': { package: 'github.com/zegl/kube-score/cmd/kube-score', version: 'v1.20.0' },
+  kubeconform: { package: 'github.com/yannh/kubeconform/cmd/kubeconform', version: 'v0.8.0' },
+  'kubectl-validate': { package: 'sigs.k8s.io/kubectl-validate', version: 'v0.0.4' },
+  actionlint: { package: 'github.com/rhysd/actionlint/cmd/actionlint', version: 'v1.7.12' },
+  k6: { package: 'go.k6.io/k6', version: 'v1.8.1' },
+  buildx: { package: 'github.com/docker/buildx/cmd/buildx', version: 'v0.37.0' },
+  compose: {
+    ...{ module: 'github.com/docker/compose/v5', version: 'v5.2.0', isWrapped: true },
+    package: 'github.com/docker/compose/v5/cmd',
+  },
+};
+
+/** Modules of which a rehearsal reads files: definitions of resources, schemas. */
+export const GO_MODULES = {
+  kubernetes: KUBERNETES,
+  kwok: { module: 'sigs.k8s.io/kwok', version: 'v0.8.0' },
+  gatewayApi: { module: 'sigs.k8s.io/gateway-api', version: 'v1.7.0' },
+  verticalPodAutoscaler: { module: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.0' },
+  prometheusOperator: {
+    ...{ module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' },
+  },
+};
+
+function goFolder() {
+  const caches = process.env['XDG_CACHE_HOME'] ?? '';
+  return join(caches === '' ? join(homedir(), '.cache') : caches, 'caudal-rehearsal', 'go');
+}
+
+/**
+ * The path of a program of GO_TOOLS, built first when it is not in the cache: a warm call costs one look at the disk.
+ *
+ * @param {string} name
+ * @returns {Promise<Found>}
+ */
+export async function goTool(name) {
+  const tool = GO_TOOLS[name];
+  if (tool === undefined) return { reason: `${name} is not in the table of Go programs` };
+  const directory = join(goFolder(), `${name}@${tool.version}`);
+  const path = join(directory, name);
+  if (existsSync(path)) return { path };
+  mkdirSync(goFolder(), { recursive: true });
+  const workshop = mkdtempSync(join(goFolder(), '.build-'));
+  try {
+    const built = await (tool.isWrapped === true ? buildWrapped : install)(tool, workshop);
+    mkdirSync(directory, { recursive: true });
+    // Whole or not at all, also when two rehearsals build the same program.
+    renameSync(built, path);
+    return { path };
+  } catch (error) {
+    return { reason: `${name} ${tool.version} cannot be built: ${lastLine(error)}` };
+  } finally {
+    rmSync(workshop, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The directory of a module's files.
+ *
+ * @param {{ module: string, version: string }} module
+ * @returns {Promise<Found>}
+ */
+export async function goModule({ module, version }) {
+  try {
+    const { Dir } = /** @type {{ Dir: string }} */ (
+      await goJson(['mod', 'download', '-json', `${module}@${version}`])
+    );
+    return { path: Dir };
+  } catch (error) {
+    return { reason: `${module} ${version} cannot be had: ${lastLine(error)}` };
+  }
+}
+
+/** @param {GoTool} tool @param {string} workshop */
+async function install(tool, workshop) {
+  await go(['install', ...linkerFlags(tool), `${tool.package}@${tool.version}`], workshop, {
+    GOBIN: workshop,
+  });
+  // The package of a second major version is installed under the name before it.
+  return join(workshop, basename(tool.package));
+}
+
+/**
+ * `go install` refuses a module with replacements, because they hold for a main module only. So this makes the main
+ * module: the same requirements, and each replacement by a directory beside the module pointed at what was released.
+ *
+ * @param {GoTool} tool
+ * @param {string} workshop
+ */
+async function buildWrapped(tool, workshop) {
+  const module = tool.module ?? tool.package;
+  const { path, reason } = await goModule({ module, version: tool.version });
+  if (path === undefined) throw new Error(reason);
+  /** @typedef {{ Path: string, Version?: string }} Module */
+  const { Go, Require, Replace } =
+    /** @type {{ Go: string, Require: Module[], Replace: { Old: Module, New: Module }[] | null }} */ (
+      await goJson(['mod', 'edit', '-json', join(path, 'go.mod')])
+    );
+  const lines = [
+    'module caudal.rehearsal/tools',
+    `go ${Go}`,
+    `require ${module} ${tool.version}`,
+    ...Require.map(({ Path, Version = '' }) => `require ${Path} ${Version}`),
+    ...(Replace ?? []).flatMap(({ Old, New }) => {
+      // A directory that does not exist says that nobody is to import the module.
+      if (New.Path.includes('FORBIDDEN')) return [];
+      const target =
+        New.Version === undefined ? `${Old.Path} ${releaseOf(Old.Path, tool)}` : `${New.Path} ${New.Version}`;
+      return [`replace ${Old.Path} ${Old.Version ?? ''} => ${target}`];
+    }),
+  ];
+  writeFileSync(join(workshop, 'go.mod'), `${lines.join('\n')}\n`);
+  copyFileSync(join(path, 'go.sum'), join(workshop, 'go.sum'));
+  const built = join(workshop, 'built');
+  await go(['build', '-mod=mod', ...linkerFlags(tool), '-o', built, tool.package], workshop);
+  return built;
+}
+
+/**
+ * What is replaced by a directory is released with the module: under the same version, or that of Kubernetes as v0.
+ *
+ * @param {string} path
+ * @param {GoTool} tool
+ */
+const releaseOf = (path, { version }) =>
+  path.startsWith('k8s.io/') ? version.replace(/^v1\./, 'v0.') : version;
+
+/** @param {GoTool} tool */
+const linkerFlags = ({ flags = [] }) => ['-trimpath', `-ldflags=${['-s', '-w', ...flags].join(' ')}`];
+
+/**
+ * Clients read the version of a server and refuse what is no version.
+ *
+ * @param {string} version
+ */
+function versionFlags(version) {
+  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
+  const values = {
+    ...{ gitVersion: version, gitMajor: major, gitMinor: minor },
+    ...{ gitCommit: 'rehearsal', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z' },
+  };
+  return ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((package_) =>
+    Object.entries(values).map(([name, value]) => `-X ${package_}.${name}=${value}`),
+  );
+}
+
+/** @param {string[]} args */
+const goJson = async (args) => parseJson((await go(args, homedir())).stdout);
+
+/** @param {string[]} args @param {string} cwd @param {NodeJS.ProcessEnv} [env] */
+const go = (args, cwd, env = {}) =>
+  execute('go', args, {
+    ...{ cwd, timeout: BUILD_MS, maxBuffer: 64 * 1024 * 1024 },
+    env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', ...env },
+  });
+
+/** @param {unknown} error */
+function lastLine(error) {
+  const { code, stderr, message } = /** @type {{ code?: unknown, stderr?: string, message: string }} */ (
+    error
+  );
+  if (code === 'ENOENT') return 'there is no go on the PATH';
+  return (stderr ?? '').trim().split('\n').at(-1) || message;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  let missing = 0;
+  for (const name of process.argv.slice(2)) {
+    const found = await goTool(name);
+    if (found.path === undefined) missing += 1;
+    console.log(found.path ?? found.reason);
+  }
+  process.exit(missing === 0 ? 0 : 1);
+}
