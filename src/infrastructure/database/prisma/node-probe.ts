@@ -39,17 +39,46 @@ interface StateRow {
 }
 
 /**
- * Asks one node for its state, on a connection of its own, because those of a pool may all hang. The
- * connection is kept between questions and made anew after a failure.
+ * Asks one node for its state, on a connection of its own, because those of a pool may all hang: the only one
+ * that this process has to the node beside its pool. Who asks waits for whoever asked before.
  */
 export class NodeProbe {
   private client: Client | null = null;
   private connectedAtMs = 0;
+  private isClosed = false;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly connection: ClientConfig) {}
 
-  /** @throws the driver's error when the node did not answer in time. */
-  async ask(): Promise<NodeState> {
+  /**
+   * On the connection that was kept, or on a new one after a failure.
+   *
+   * @throws the driver's error when the node did not answer in time.
+   */
+  ask(): Promise<NodeState> {
+    return this.inTurn(() => this.askOnce());
+  }
+
+  /** On a new connection, so that the answer also says that one can be had. @throws as {@link ask}. */
+  askAnew(): Promise<NodeState> {
+    return this.inTurn(() => {
+      this.drop();
+      return this.askOnce();
+    });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.drop();
+  }
+
+  private inTurn(ask: () => Promise<NodeState>): Promise<NodeState> {
+    const answer = this.last.then(ask);
+    this.last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private async askOnce(): Promise<NodeState> {
     try {
       return await withinTicks(this.connected().then(askNode));
     } catch (error) {
@@ -58,11 +87,8 @@ export class NodeProbe {
     }
   }
 
-  close(): void {
-    this.drop();
-  }
-
   private async connected(): Promise<Client> {
+    if (this.isClosed) throw new Error('the pools are being closed');
     if (this.client !== null && performance.now() - this.connectedAtMs > CONNECTION_AGE_MAX_MS) this.drop();
     if (this.client !== null) return this.client;
     const client = new Client(this.connection);

@@ -39,6 +39,7 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
   private readonly follower: WriterFollower;
   private readonly replicas: readonly Replica[];
   private readonly watches: readonly NodeWatch[];
+  private readonly probes = new Map<DatabaseNode, NodeProbe>();
   private readonly transactions: SqlTransactions;
   private readonly router: ReadRouter;
   private readonly gauges: (name: PoolName) => PoolGauge;
@@ -209,16 +210,23 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
         waitersMax: config.env.DATABASE_WAITERS_MAX,
         gauge: this.gauges('read'),
       }),
-      connection: connectionOptions(node),
+      probe: this.probeOf(node),
       events,
       probePauseMaxMs: config.env.DATABASE_REPLICA_PROBE_MS,
     });
   }
 
+  /** One for each node, or the connections would be more than were budgeted. */
+  private probeOf(node: DatabaseNode): NodeProbe {
+    const probe = this.probes.get(node) ?? new NodeProbe(connectionOptions(node));
+    this.probes.set(node, probe);
+    return probe;
+  }
+
   private watch(node: DatabaseNode, lag: ReplicaLag, replica: Replica | undefined): NodeWatch {
     const { follower } = this;
     return new NodeWatch({
-      probe: new NodeProbe(connectionOptions(node)),
+      probe: this.probeOf(node),
       pauseMs: () => follower.pauseMs,
       onState: (state) => {
         follower.heard(node, state);

@@ -1,10 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { ClientConfig } from 'pg';
 import { isDatabaseUnavailable, isNodeUnavailable } from './database-errors.js';
 import { NotInRecoveryError } from './database-outages.js';
 import { PrismaClient } from './generated/client.js';
 import type { NodePool } from './node-pool.js';
-import { NodeProbe, type NodeState } from './node-probe.js';
+import type { NodeProbe, NodeState } from './node-probe.js';
 import { ReplicaAdmission, ReplicaLostError } from './replica-admission.js';
 import { parseWalPosition, type WalPosition } from './wal-position.js';
 
@@ -16,7 +15,7 @@ export interface ReplicaEvents {
 
 export interface ReplicaOptions {
   readonly pool: NodePool;
-  readonly connection: ClientConfig;
+  readonly probe: Pick<NodeProbe, 'askAnew'>;
   readonly events: ReplicaEvents;
   /** Longest pause between two probes. */
   readonly probePauseMaxMs: number;
@@ -31,13 +30,13 @@ export class Replica {
   /** Zero until a look has told it. */
   private timeline = 0;
 
-  constructor({ pool, connection, events, probePauseMaxMs }: ReplicaOptions) {
+  constructor({ pool, probe, events, probePauseMaxMs }: ReplicaOptions) {
     this.pool = pool;
     this.client = new PrismaClient({ adapter: new PrismaPg(pool) });
     this.admission = new ReplicaAdmission({
       pauseMaxMs: probePauseMaxMs,
       probe: () =>
-        probe(connection).then(
+        askStandby(probe).then(
           (state) => {
             events.onProbe('answered');
             this.learn(state);
@@ -133,14 +132,8 @@ export class Replica {
   }
 }
 
-/** On a connection of its own: those of the pool may all hang. */
-async function probe(connection: ClientConfig): Promise<NodeState> {
-  const node = new NodeProbe(connection);
-  try {
-    const state = await node.ask();
-    if (!state.isStandby) throw new NotInRecoveryError();
-    return state;
-  } finally {
-    node.close();
-  }
+async function askStandby(probe: Pick<NodeProbe, 'askAnew'>): Promise<NodeState> {
+  const state = await probe.askAnew();
+  if (!state.isStandby) throw new NotInRecoveryError();
+  return state;
 }
