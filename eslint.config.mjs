@@ -59,6 +59,7 @@ export default tseslint.config(
         clearInterval: 'readonly',
         performance: 'readonly',
         fetch: 'readonly',
+        AbortController: 'readonly',
         AbortSignal: 'readonly',
         __ENV: 'readonly',
         setImmediate: 'readonly',
