@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { parseJson } from '../services/json-file.mjs';
+import { cacheFolder } from './cache.mjs';
 
 const execute = promisify(execFile);
 /** A cold build of Kubernetes takes four minutes on two idle cores, and these may be busy. */
@@ -61,17 +62,13 @@ export const GO_TOOLS = {
 export const GO_MODULES = {
   kubernetes: KUBERNETES,
   kwok: { module: 'sigs.k8s.io/kwok', version: 'v0.8.0' },
-  gatewayApi: { module: 'sigs.k8s.io/gateway-api', version: 'v1.7.0' },
+  // 1.7 asks for a newer Go.
+  gatewayApi: { module: 'sigs.k8s.io/gateway-api', version: 'v1.6.3' },
   verticalPodAutoscaler: { module: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.0' },
   prometheusOperator: {
     ...{ module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' },
   },
 };
-
-function goFolder() {
-  const caches = process.env['XDG_CACHE_HOME'] ?? '';
-  return join(caches === '' ? join(homedir(), '.cache') : caches, 'caudal-rehearsal', 'go');
-}
 
 /**
  * The path of a program of GO_TOOLS, built first when it is not in the cache: a warm call costs one look at the disk.
@@ -82,11 +79,10 @@ function goFolder() {
 export async function goTool(name) {
   const tool = GO_TOOLS[name];
   if (tool === undefined) return { reason: `${name} is not in the table of Go programs` };
-  const directory = join(goFolder(), `${name}@${tool.version}`);
+  const directory = join(cacheFolder('go'), `${name}@${tool.version}`);
   const path = join(directory, name);
   if (existsSync(path)) return { path };
-  mkdirSync(goFolder(), { recursive: true });
-  const workshop = mkdtempSync(join(goFolder(), '.build-'));
+  const workshop = mkdtempSync(join(cacheFolder('go'), '.build-'));
   try {
     const built = await (tool.isWrapped === true ? buildWrapped : install)(tool, workshop);
     mkdirSync(directory, { recursive: true });
@@ -113,7 +109,10 @@ export async function goModule({ module, version }) {
     );
     return { path: Dir };
   } catch (error) {
-    return { reason: `${module} ${version} cannot be had: ${lastLine(error)}` };
+    // It prints its reason as JSON.
+    const { stdout = '' } = /** @type {{ stdout?: string }} */ (error);
+    const reason = /"Error": "(.*)"/.exec(stdout)?.[1] ?? lastLine(error);
+    return { reason: `${module} ${version} cannot be had: ${reason}` };
   }
 }
 
