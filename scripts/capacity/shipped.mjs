@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readBase } from '../deploy/check.mjs';
+import { readBase } from '../deploy/renderings.mjs';
 import { amount, autoscalerOf, containersOf, nameOf, ofKind, parseObjects } from '../deploy/manifests.mjs';
 import {
   CONNECTIONS_RESERVED,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENVIRONMENT } from '../../src/config/environment.js';
-import { documentedMetrics, readBase } from './check.mjs';
+import { documentedMetrics, readBase } from './renderings.mjs';
 import { parseObjects } from './manifests.mjs';
 import { checkManifests, checkSecretSources } from './rules.mjs';
 import { dockerfile, dockerignore } from './rules/image-rules.mjs';

@@ -46,6 +46,7 @@ export const GO_TOOLS = {
     ...{ module: 'sigs.k8s.io/metrics-server', version: 'v0.9.0' },
     package: 'sigs.k8s.io/metrics-server/cmd/metrics-server',
   },
+  kustomize: { package: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.7.1' },
   'kube-score': { package: 'github.com/zegl/kube-score/cmd/kube-score', version: 'v1.20.0' },
   kubeconform: { package: 'github.com/yannh/kubeconform/cmd/kubeconform', version: 'v0.8.0' },
   'kubectl-validate': { package: 'sigs.k8s.io/kubectl-validate', version: 'v0.0.4' },
@@ -122,7 +123,7 @@ async function install(tool, workshop) {
     GOBIN: workshop,
   });
   // The package of a second major version is installed under the name before it.
-  return join(workshop, basename(tool.package));
+  return join(workshop, basename(tool.package.replace(/\/v\d+$/, '')));
 }
 
 /**
