@@ -43,11 +43,12 @@ describe('policies that count in one log', () => {
     order: WindowOrder | null = null,
     mode = 'take',
   ): Promise<WindowReply[]> =>
-    windowTake.run(
-      redis,
-      policies.map(() => key),
-      [encodeTerms(policies), mode, order === null ? '' : encodeOrders(policies.map(() => order)), atMs],
-    );
+    windowTake.run(redis, order === null ? [key] : policies.map(() => key), [
+      encodeTerms(policies),
+      mode,
+      order === null ? '' : encodeOrders(policies.map(() => order)),
+      atMs,
+    ]);
   const remaining = async (key: string, atMs: number) =>
     (await ask(key, LADDER, atMs, {}, 'peek')).map((reply) => reply.remaining);
 
@@ -132,6 +133,7 @@ describe('policies that count in one log', () => {
 
   it('are refused when they would not be exact, or look further back than the log', () => {
     expect(() => new PolicyTerms({ ...LONG, limit: 129 }, 1)).toThrow('more than 128 points');
+    expect(() => new PolicyTerms({ name: 'years', limit: 9, windowMs: 2 ** 35 }, 1)).toThrow(RangeError);
     expect(() => new PolicyTerms({ ...LONG, windowMs: 4001 }, 1)).toThrow('longer window');
   });
 });

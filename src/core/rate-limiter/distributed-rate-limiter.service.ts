@@ -19,7 +19,7 @@ import {
 import { Settlement } from './settlement.js';
 import { type Standing, TokenAccount } from './token-account.js';
 import { WindowCommands } from './window-commands.js';
-import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
+import { encodeOrders, type WindowOrder, type WindowReply } from './window-script.js';
 
 /** Policies are named in the code, so there are few; more are a defect, and not kept. */
 const POLICIES_MAX = 1000;
@@ -196,34 +196,47 @@ export class DistributedRateLimiter
     return { outcome: 'admitted', states, retryAfterMs: 0 };
   }
 
-  private async takeFromRedis(open: readonly OpenCharge[]): Promise<Decision> {
-    // Points for the next ones are on their way already: a burst asks once for many.
+  private takeFromRedis(open: readonly OpenCharge[]): Promise<Decision> {
+    const local = open.filter(({ account }) => account.terms.isLocal);
+    return local.length === 0 ? this.askRedis(open) : this.takeWithRefill(open, local);
+  }
+
+  /** Points for the next ones may be on their way already: a burst asks once for many. */
+  private async takeWithRefill(open: readonly OpenCharge[], local: readonly OpenCharge[]): Promise<Decision> {
     for (let round = 0; round < REFILL_ROUNDS_MAX; round += 1) {
-      const refills = open.flatMap(({ account }) => account.refill ?? []);
+      const refills = local.flatMap(({ account }) => account.refill ?? []);
       if (refills.length === 0) break;
       await Promise.all(refills);
       const decision = this.takeLocally(open);
       if (decision !== null) return decision;
     }
-    const question = this.askRedis(open);
-    const settled = question.catch(() => undefined);
-    const refilled = open.filter(({ account }) => account.terms.isLocal && account.refill === null);
-    for (const { account } of refilled) account.refill = settled;
+    const decision = this.askRedis(open);
+    const refilled = local.filter(({ account }) => account.refill === null);
+    for (const { account } of refilled) account.refill = decision;
     try {
-      return await question;
-    } catch (error) {
-      this.fleet.trip(error);
-      return this.takeWithoutRedis(open, this.clock.monotonicMs());
+      return await decision;
     } finally {
       for (const { account } of refilled) account.refill = null;
     }
   }
 
-  private async askRedis(open: readonly OpenCharge[]): Promise<Decision> {
-    const replies = await this.settlement.take(
-      open.map(({ account }) => account),
-      open.map(({ cost }) => cost),
-    );
+  /** Never rejects: without Redis memory decides. */
+  private askRedis(open: readonly OpenCharge[]): Promise<Decision> {
+    return this.settlement
+      .take(
+        open.map(({ account }) => account),
+        open.map(({ cost }) => cost),
+      )
+      .then(
+        (replies) => this.noteDecision(open, replies),
+        (error: unknown) => {
+          this.fleet.trip(error);
+          return this.takeWithoutRedis(open, this.clock.monotonicMs());
+        },
+      );
+  }
+
+  private noteDecision(open: readonly OpenCharge[], replies: readonly WindowReply[]): Decision {
     const decision = this.toDecision(open, replies, ({ granted, retryMs }, { cost }) =>
       granted === 0 ? retryMs === 0 : granted >= cost,
     );
@@ -306,7 +319,7 @@ export class DistributedRateLimiter
   ): Promise<WindowReply[]> {
     return this.commands.run(
       open.map(({ account }) => account.redisKey),
-      [encodeTerms(open.map(({ policy }) => policy)), mode, encodeOrders(open.map(orderOf))],
+      [open.map(({ account }) => account.terms.encoded).join(''), mode, encodeOrders(open.map(orderOf))],
     );
   }
 

@@ -1,5 +1,6 @@
 import type { RateLimitPolicy } from './rate-limiter.js';
 import { EXACT_LIMIT_MAX } from './sliding-window.js';
+import { encodeTerms } from './window-script.js';
 
 /** The share of a limit that all processes together may have spent without Redis knowing it yet. */
 const CREDIT_SHARE = 0.05;
@@ -13,6 +14,8 @@ const LOCAL_WINDOW_MS_MIN = 10_000;
 
 /** What a policy means for one process among so many. */
 export class PolicyTerms {
+  /** As window-take.lua reads it. */
+  readonly encoded: string;
   /** Under which name its points are counted. */
   readonly log: string;
   /** Tells the log what did not happen by a decision of its own: it is the only one there, or looks back furthest. */
@@ -38,6 +41,7 @@ export class PolicyTerms {
       throw new RangeError(
         `the policy ${policy.name} of the log ${log.name} has more than ${String(EXACT_LIMIT_MAX)} points, or a longer window`,
       );
+    this.encoded = encodeTerms([policy]);
     this.log = log?.name ?? policy.name;
     this.keepsLog = log === undefined || log.windowMs === windowMs;
     this.isLocal = limit > EXACT_LIMIT_MAX && windowMs >= LOCAL_WINDOW_MS_MIN && blockMs === 0;

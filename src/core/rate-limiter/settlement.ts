@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Fleet } from './fleet.js';
 import { BUCKETS, type TokenAccount } from './token-account.js';
 import type { WindowCommands } from './window-commands.js';
-import { encodeOrders, encodeTerms, type WindowOrder, type WindowReply } from './window-script.js';
+import { encodeOrders, type WindowOrder, type WindowReply } from './window-script.js';
 
 /** Every bucket has its turn once in five seconds: how long spending far below the credit stays unreported. */
 const TURN_MS = 80;
@@ -53,7 +53,7 @@ export class Settlement {
    * Takes the needed points of all accounts, which share a bucket, or of none; reports what they owe.
    * @throws what Redis throws; what was owed is owed still.
    */
-  async take(accounts: readonly TokenAccount[], costs: readonly number[]): Promise<WindowReply[]> {
+  take(accounts: readonly TokenAccount[], costs: readonly number[]): Promise<WindowReply[]> {
     const nowMs = this.clock.monotonicMs();
     const orders = accounts.map((account, index) => account.order(costs[index] ?? 1, nowMs));
     return this.ask(accounts, orders, 'take', nowMs);
@@ -124,41 +124,46 @@ export class Settlement {
     await Promise.all(commands);
   }
 
-  private async ask(
+  private ask(
     accounts: readonly TokenAccount[],
     orders: readonly WindowOrder[],
     mode: 'take' | 'each',
     askedMs: number,
   ): Promise<WindowReply[]> {
-    try {
-      const replies = await this.commands.run(
-        accounts.map(({ redisKey }) => redisKey),
-        argsOf(accounts, orders, mode),
-      );
-      const nowMs = this.clock.monotonicMs();
-      for (const [index, account] of accounts.entries()) {
-        const [order, reply] = [orders[index], replies[index]];
-        if (order === undefined || reply === undefined) throw new Error('window-take.lua left out a key');
-        account.settle(order, reply, askedMs, nowMs);
-      }
-      return replies;
-    } catch (error) {
-      for (const [index, account] of accounts.entries()) account.settleFailed(orders[index] ?? {});
-      throw error;
-    } finally {
-      for (const account of accounts) if (account.isUnsettled) this.note(account);
-    }
+    const [keys, args] = commandOf(accounts, orders, mode);
+    return this.commands.run(keys, args).then(
+      (replies) => {
+        const nowMs = this.clock.monotonicMs();
+        accounts.forEach((account, index) => {
+          const [order, reply] = [orders[index], replies[index]];
+          if (order === undefined || reply === undefined) throw new Error('window-take.lua left out a key');
+          account.settle(order, reply, askedMs, nowMs);
+          if (account.isUnsettled) this.note(account);
+        });
+        return replies;
+      },
+      (error: unknown) => {
+        accounts.forEach((account, index) => {
+          account.settleFailed(orders[index] ?? {});
+          if (account.isUnsettled) this.note(account);
+        });
+        throw error;
+      },
+    );
   }
 }
 
-/** One point of each is what the script does when it is told nothing else. */
-function argsOf(
+/** One point of each is what the script does when it is told nothing else, and one key is enough for one log. */
+function commandOf(
   accounts: readonly TokenAccount[],
   orders: readonly WindowOrder[],
   mode: 'take' | 'each',
-): (string | Buffer)[] {
-  const terms = encodeTerms(accounts.map(({ terms: { policy } }) => policy));
-  return mode === 'take' && orders.every(isPlain) ? [terms] : [terms, mode, encodeOrders(orders)];
+): [keys: string[], args: (string | Buffer)[]] {
+  const keys = accounts.map(({ redisKey }) => redisKey);
+  const terms = accounts.map(({ terms: { encoded } }) => encoded).join('');
+  if (mode === 'each' || !orders.every(isPlain)) return [keys, [terms, mode, encodeOrders(orders)]];
+  const [first = ''] = keys;
+  return [keys.every((key) => key === first) ? [first] : keys, [terms]];
 }
 
 function isPlain({ forced, wanted, needed, back, leadMs, blockMs, isShadow }: WindowOrder): boolean {

@@ -26,24 +26,29 @@ export class WindowCommands {
     if (client.isCluster) return windowTake.run(client, keys, args);
     return new Promise((resolve, reject) => {
       this.waiting.push({ keys, args, resolve, reject });
-      if (this.waiting.length === 1) setImmediate(() => void this.flush());
-      else if (this.waiting.length >= WRITE_COMMANDS_MAX) void this.flush();
+      if (this.waiting.length === 1)
+        setImmediate(() => {
+          this.flush();
+        });
+      else if (this.waiting.length >= WRITE_COMMANDS_MAX) this.flush();
     });
   }
 
-  private async flush(): Promise<void> {
+  private flush(): void {
     const calls = this.waiting;
     if (calls.length === 0) return;
     this.waiting = [];
-    try {
-      const results = await windowTake.runAll(this.redis.client('rateLimit'), calls);
-      for (const [index, { resolve, reject }] of calls.entries()) {
-        const result = results[index];
-        if (Array.isArray(result)) resolve(result);
-        else reject(result ?? new Error('a command of the windows has no reply'));
-      }
-    } catch (error) {
-      for (const { reject } of calls) reject(error);
-    }
+    windowTake.runAll(this.redis.client('rateLimit'), calls).then(
+      (results) => {
+        for (const [index, { resolve, reject }] of calls.entries()) {
+          const result = results[index];
+          if (Array.isArray(result)) resolve(result);
+          else reject(result ?? new Error('a command of the windows has no reply'));
+        }
+      },
+      (error: unknown) => {
+        for (const { reject } of calls) reject(error);
+      },
+    );
   }
 }

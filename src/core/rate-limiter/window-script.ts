@@ -22,7 +22,6 @@ export interface WindowReply {
   readonly resetMs: number;
 }
 
-const TERMS_BYTES = 12;
 const ORDER_BYTES = 25;
 const REPLY_BYTES = 20;
 const NEVER = 2 ** 48 - 1;
@@ -49,15 +48,21 @@ export const windowTake = new RedisScript(
   { isBinary: true },
 );
 
-export function encodeTerms(terms: readonly (WindowTerms & Pick<RateLimitPolicy, 'log'>)[]): Buffer {
-  const bytes = Buffer.allocUnsafe(terms.length * TERMS_BYTES);
-  let at = 0;
-  for (const { windowMs, limit, log } of terms) {
-    at = bytes.writeUInt32BE(windowMs, at);
-    at = bytes.writeUInt32BE(limit, at);
-    at = bytes.writeUInt32BE(log?.windowMs ?? windowMs, at);
-  }
-  return bytes;
+/**
+ * A text, seven bits a character: one argument of bytes would make the driver join the whole command from pieces.
+ *
+ * @throws RangeError for a number that does not fit into 35 bits: 397 days.
+ */
+export function encodeTerms(terms: readonly (WindowTerms & Pick<RateLimitPolicy, 'log'>)[]): string {
+  return terms
+    .flatMap(({ windowMs, limit, log }) => [windowMs, limit, log?.windowMs ?? windowMs])
+    .map(encodeNumber)
+    .join('');
+}
+
+function encodeNumber(number: number): string {
+  if (number >= 2 ** 35) throw new RangeError(`${String(number)} is more than a window can count`);
+  return String.fromCharCode(...[28, 21, 14, 7, 0].map((bits) => Math.floor(number / 2 ** bits) % 128));
 }
 
 export function encodeOrders(orders: readonly WindowOrder[]): Buffer {

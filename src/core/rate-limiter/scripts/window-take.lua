@@ -8,9 +8,11 @@
 -- slightly longer, never shorter, and a log has at most 130 records however many points it counts.
 --
 -- KEYS[1..n]  log of each window, strings: blocked until (6 bytes, ms), sum before the first record (6), records
---             of 12: time (6, ms), sum (6); numbers are big-endian
--- ARGV[1]     terms of each window in the order of the keys, 12 bytes: length of the window (4, milliseconds),
---             limit (4), length of the longest window that ever looks at the log (4, milliseconds)
+--             of 12: time (6, ms), sum (6); numbers are big-endian. One key for several windows is short for as
+--             many times the same, when one point of each is taken
+-- ARGV[1]     terms of each window in the order of the keys, 15 characters, which are text so that the client
+--             need not join bytes: length of the window (5, milliseconds), limit (5), length of the longest window
+--             that ever looks at the log (5, milliseconds), each with 7 bits a character, the highest first
 -- ARGV[2]     'take' (also when missing): every window must have what its order needs, or none gives anything;
 --             'each': every log for itself; 'peek': like 'take', and nothing is written
 -- ARGV[3]     orders in the order of the keys, 25 bytes; missing or empty: one point of each. Points that count in any
@@ -27,8 +29,8 @@
 -- Complexity O(n) for n keys of bounded size, with O(log r) steps in the r records of each.
 -- Cluster: the keys of one call share their hash tag.
 local mode, orders = ARGV[2] or 'take', ARGV[3] ~= '' and ARGV[3] or nil
-local read, write, sub, floor = struct.unpack, struct.pack, string.sub, math.floor
-local HEAD, RECORD, RECORDS_MAX, EXACT_MAX, CELLS = 12, 12, 130, 128, 64
+local read, write, sub, byte, floor = struct.unpack, struct.pack, string.sub, string.byte, math.floor
+local TERMS, HEAD, RECORD, RECORDS_MAX, EXACT_MAX, CELLS = 15, 12, 12, 130, 128, 64
 local EMPTY = write('>I6I6', 0, 0)
 local NEVER = 2 ^ 48 - 1
 
@@ -36,6 +38,16 @@ local now = tonumber(ARGV[4])
 if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + floor(time[2] / 1000)
+end
+
+-- Length and limit of a window, and how long its log looks back.
+local function window_of(i)
+  local a, b, c, d, e, f, g, h, j, k = byte(ARGV[1], i * TERMS - 14, i * TERMS - 5)
+  return (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e, (((f * 128 + g) * 128 + h) * 128 + j) * 128 + k
+end
+local function life_of(i)
+  local a, b, c, d, e = byte(ARGV[1], i * TERMS - 4, i * TERMS)
+  return (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e
 end
 
 -- Number of the first record in `from`..`to` whose field (1 time, 2 sum) is above the value; `to` if none is.
@@ -63,7 +75,7 @@ local function open(i)
   if size == HEAD then
     return log, 0, blocked, base, 0, base
   end
-  local life = read('>I4', ARGV[1], i * 12 - 3)
+  local life = life_of(i)
   local last, sum = read('>I6I6', log, size - RECORD + 1)
   -- A record can be postdated by a window at most: beyond that the clock of the server went back.
   if last <= now - life or last > now + life then
@@ -80,8 +92,9 @@ end
 
 -- By far the most calls take one point from one window that has its log to itself: the same as below, without
 -- the tables that several windows and orders need.
-if #KEYS == 1 and mode == 'take' and not orders and sub(ARGV[1], 1, 4) == sub(ARGV[1], 9) then
-  local window, limit = read('>I4I4', ARGV[1])
+local is_plain = #KEYS == 1 and mode == 'take' and not orders
+if is_plain and #ARGV[1] == TERMS and sub(ARGV[1], 1, 5) == sub(ARGV[1], 11) then
+  local window, limit = window_of(1)
   local log, count, blocked, base, last, sum = open(1)
   local granted, retry = 0, 0
   if blocked <= now and sum - base < limit then
@@ -143,11 +156,12 @@ local function wait_for(points, window, limit, log, count, before, sum)
 end
 
 -- The same for windows that look at one log.
-if mode == 'take' and not orders and KEYS[#KEYS] == KEYS[1] then
+if is_plain then
   local log, count, blocked, base, last, sum = open(1)
-  local fits, before, cell = blocked <= now, {}, nil
-  for i = 1, #KEYS do
-    local window, limit = read('>I4I4', ARGV[1], i * 12 - 11)
+  local fits, windows, limits, before, cell = blocked <= now, {}, {}, {}, nil
+  for i = 1, #ARGV[1] / TERMS do
+    local window, limit = window_of(i)
+    windows[i], limits[i] = window, limit
     before[i] = sum_before(window, log, count, base, last, sum)
     fits = fits and sum - before[i] < limit
     cell = math.min(cell or window, cell_of(window, limit))
@@ -155,10 +169,10 @@ if mode == 'take' and not orders and KEYS[#KEYS] == KEYS[1] then
   if fits then
     sum = sum + 1
     log, count, last = append(log, count, last, now, sum, cell)
-    redis.call('SET', KEYS[1], log, 'PX', last + read('>I4', ARGV[1], 9) - now)
+    redis.call('SET', KEYS[1], log, 'PX', last + life_of(1) - now)
   end
-  for i = 1, #KEYS do
-    local window, limit = read('>I4I4', ARGV[1], i * 12 - 11)
+  for i, window in ipairs(windows) do
+    local limit = limits[i]
     local used = sum - before[i]
     local retry = wait_for(1, window, limit, log, count, before[i], sum)
     if blocked > now then
@@ -199,7 +213,7 @@ while from <= #KEYS do
   end
   local windows, cell, granted, is_open = {}, nil, nil, true
   for i = from, to do
-    local window, limit = read('>I4I4', ARGV[1], i * 12 - 11)
+    local window, limit = window_of(i)
     local needed, block, flags = 1, 0, 0
     if orders then
       local _
@@ -253,7 +267,7 @@ for _, each in ipairs(logs) do
     reply[#reply + 1] = write('>I4I4I6I6', fits and granted or 0, math.max(0, limit - used), retry, used > 0 and last + window - now or 0)
   end
   if is_changed and mode ~= 'peek' then
-    local life = math.max(count > 0 and last + read('>I4', ARGV[1], first * 12 - 3) - now or 0, blocked - now)
+    local life = math.max(count > 0 and last + life_of(first) - now or 0, blocked - now)
     if life > 0 then
       redis.call('SET', KEYS[first], write('>I6I6', math.max(0, blocked), base) .. sub(log, HEAD + 1), 'PX', life)
     else
