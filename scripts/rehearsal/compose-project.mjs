@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../services/ports.mjs';
 import { PROJECT } from '../setup/project.mjs';
-import { run, succeeds } from './cache.mjs';
+import { run } from './cache.mjs';
+import { ensureImages } from './stand-ins.mjs';
 
 const FILE = 'docker-compose.production.yml';
 const ADMIN_EMAIL = 'admin@example.com';
@@ -13,10 +14,15 @@ const ADMIN_EMAIL = 'admin@example.com';
 const HOST = 'shop.example.com';
 
 /**
- * @param {{ env: NodeJS.ProcessEnv, later: (cleanUp: () => unknown) => void, name?: string, settings?: Record<string, string> }} options
- *   `env` names the engine; `settings` go into the .env of the stack
+ * @param {{ engine: import('./engine.mjs').Engine, later: (cleanUp: () => unknown) => void, name?: string, settings?: Record<string, string> }} options
+ *   `settings` go into the .env of the stack; the images that they name have to be there
  */
-export async function createComposeProject({ env, later, name = 'caudal-rehearsal', settings = {} }) {
+export async function createComposeProject({
+  engine: { env, ...engine },
+  later,
+  name = 'caudal-rehearsal',
+  settings = {},
+}) {
   const directory = mkdtempSync(join(tmpdir(), 'caudal-compose-'));
   later(() => {
     rmSync(directory, { recursive: true, force: true });
@@ -25,34 +31,39 @@ export async function createComposeProject({ env, later, name = 'caudal-rehearsa
     cpSync(join(PROJECT, path), join(directory, path), { recursive: true });
   await run(join(directory, 'deployment/scripts/create-secrets.sh'), ['--host', HOST], { cwd: directory });
   const [httpsPort, httpPort] = [await findFreePort(), await findFreePort()];
-  const lines = { ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings };
-  writeFileSync(
-    join(directory, '.env'),
-    Object.entries(lines)
-      .map(([key, value]) => `${key}=${String(value)}\n`)
-      .join(''),
-  );
+  /** @type {Record<string, string | number>} */
+  const dotenv = { ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings };
+  const writeDotenv = () => {
+    const lines = Object.entries(dotenv).map(([key, value]) => `${key}=${String(value)}\n`);
+    writeFileSync(join(directory, '.env'), lines.join(''));
+  };
+  writeDotenv();
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env, cwd: directory });
   const compose = (/** @type {string[]} */ ...args) =>
     docker('compose', '--project-name', name, '--file', FILE, ...args);
   const config = /** @type {unknown} */ (JSON.parse(await compose('config', '--format', 'json')));
   const model = /** @type {{ services: Record<string, { image: string }> }} */ (config);
-  /** @type {string[]} */
-  const services = [];
-  /** @type {string[]} */
-  const without = [];
-  for (const [service, { image }] of Object.entries(model.services)) {
-    if (await succeeds('docker', ['image', 'inspect', image], { env })) services.push(service);
-    else without.push(`${service} (there is no ${image})`);
-  }
+  const entries = Object.entries(model.services);
+  const foreign = entries.filter(([, { image }]) => !Object.values(settings).includes(image));
+  const images = await ensureImages(
+    { env, ...engine },
+    foreign.map(([, { image }]) => image),
+  );
+  const without = images.filter(({ source }) => source === 'none').map(({ name: image }) => image);
+  const services = entries.filter(([, { image }]) => !without.includes(image)).map(([service]) => service);
   later(() => compose('down', '--volumes', '--timeout', '5'));
   return {
+    name,
     directory,
     host: HOST,
     httpsPort,
     httpPort,
     services,
-    without,
+    /** For each image that is not the project's: whose services run on what. */
+    images: images.map((image) => ({
+      ...image,
+      services: foreign.filter(([, each]) => each.image === image.name).map(([service]) => service),
+    })),
     admin: {
       email: ADMIN_EMAIL,
       password: readFileSync(join(directory, 'secrets/admin_password'), 'utf8').trim(),
@@ -60,6 +71,11 @@ export async function createComposeProject({ env, later, name = 'caudal-rehearsa
     docker,
     compose,
     up: () => compose('up', '--detach', '--wait', '--pull', 'never', ...services),
+    /** @param {Record<string, string | number>} lines in the place of what .env says */
+    set: (lines) => {
+      Object.assign(dotenv, lines);
+      writeDotenv();
+    },
     containerOf: (/** @type {string} */ service) => compose('ps', '--all', '--quiet', service),
     /** @returns {Promise<string[]>} the containers that publish a port, each with its ports */
     doors: async () => {

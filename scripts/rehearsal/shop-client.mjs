@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const PAUSE_MS = 40;
 const REQUEST_TIMEOUT_MS = 20_000;
+/** Long enough to be worth compressing. */
+const DESCRIPTION = 'One of many. '.repeat(120);
 const ADDRESS = {
   name: 'Buyer',
   line1: '1 Riverside Walk',
@@ -124,7 +126,7 @@ export async function openShop({ send }, admin, expectStatus) {
   const product = await send('POST', '/api/v1/admin/products', {
     token,
     body: {
-      ...{ slug: 'rehearsal', name: 'Rehearsal', description: 'One of many.' },
+      ...{ slug: 'rehearsal', name: 'Rehearsal', description: DESCRIPTION },
       variants: [
         { sku: 'REHEARSAL-1', options: { size: 'one' }, prices: [{ currency: 'USD', amount: 1000 }] },
       ],

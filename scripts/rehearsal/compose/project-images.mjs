@@ -1,0 +1,93 @@
+// @ts-check
+// The images that the project makes itself, beside that of the application.
+import { PROJECT } from '../../setup/project.mjs';
+import { run } from '../cache.mjs';
+import { baseOf, ensureImages } from '../stand-ins.mjs';
+
+const BUILD_DEADLINE_MS = 900_000;
+
+/** Dockerfile, and the folder that it is built from. */
+const IMAGES = {
+  gateway: { file: 'deployment/docker/nginx/Dockerfile', context: 'deployment/docker/nginx' },
+  backup: { file: 'deployment/docker/backup/Dockerfile', context: '.' },
+};
+
+/**
+ * @param {import('../engine.mjs').Engine} engine
+ * @param {import('../cache.mjs').Rehearsal} rehearsal
+ * @param {keyof typeof IMAGES} name
+ * @returns {Promise<string | null>} null when its base cannot be had, which was said
+ */
+async function buildProjectImage(engine, { leftOut }, name) {
+  const { file, context } = IMAGES[name];
+  const [base] = await ensureImages(engine, [baseOf(file)]);
+  if (base === undefined || base.source === 'none') {
+    leftOut(`${file} (${base?.name ?? 'its base'}: ${base?.what ?? ''})`);
+    return null;
+  }
+  const tag = `caudal-${name}:rehearsal`;
+  const network = engine.env['BUILD_NETWORK'] === undefined ? [] : ['--network', engine.env['BUILD_NETWORK']];
+  await run('docker', ['build', '--file', file, '--tag', tag, ...network, context], {
+    ...{ cwd: PROJECT, env: engine.env, timeoutMs: BUILD_DEADLINE_MS },
+  });
+  return tag;
+}
+
+/**
+ * The image of the backups has its program, of a version that knows the server, and its scripts.
+ *
+ * @param {import('../engine.mjs').Engine} engine
+ * @param {import('../cache.mjs').Rehearsal} rehearsal
+ */
+export async function rehearseBackupImage(engine, rehearsal) {
+  const image = await buildProjectImage(engine, rehearsal, 'backup');
+  if (image === null) return;
+  const hardened = [
+    '--read-only',
+    '--tmpfs',
+    '/tmp',
+    '--cap-drop',
+    'ALL',
+    '--user',
+    '65532:65532',
+    '--network',
+    'none',
+  ];
+  const inside = (/** @type {string[]} */ ...command) =>
+    engine.docker('run', '--rm', ...hardened, image, ...command);
+  const version = await inside('pgbackrest', 'version');
+  const server = await inside('postgres', '--version');
+  rehearsal.goal(/pgBackRest 2\.(5[7-9]|[6-9]\d)/.test(version), `backup image: ${version} beside ${server}`);
+  for (const script of ['backup.sh', 'restore.sh']) {
+    const help = await inside(`/opt/caudal-pgbackrest/${script}`, '--help');
+    rehearsal.goal(help.startsWith('Usage:'), `backup image: ${script} --help`);
+  }
+}
+
+/**
+ * The gateway's own image in the place of the official nginx: its configuration is sound, and it compresses by brotli.
+ *
+ * @param {import('../engine.mjs').Engine} engine
+ * @param {Pick<import('./stage.mjs').Stage, 'rehearsal' | 'project' | 'client'>} stage
+ */
+export async function rehearseGatewayImage(engine, { rehearsal, project, client }) {
+  const { say, goal } = rehearsal;
+  const image = await buildProjectImage(engine, rehearsal, 'gateway');
+  if (image === null) return;
+  project.set({ NGINX_IMAGE: image });
+  await project.compose('up', '--detach', '--wait', '--pull', 'never', '--no-deps', 'nginx');
+  client.forgetConnections();
+  const container = await project.containerOf('nginx');
+  const version = await project.docker('exec', container, 'sh', '-c', 'nginx -v 2>&1');
+  say(`nginx is the image of ${IMAGES.gateway.file} now: ${version}`);
+  const test = await project.docker('exec', container, 'sh', '-c', 'nginx -t 2>&1');
+  goal(/test is successful/.test(test), `nginx -t: ${test.split('\n').at(-1) ?? ''}`);
+  const answer = await client.send('GET', '/api/v1/products/rehearsal', {
+    headers: { 'accept-encoding': 'br' },
+  });
+  const encoding = answer.headers['content-encoding'] ?? 'none';
+  goal(
+    answer.status === 200 && encoding === 'br',
+    `a request with Accept-Encoding: br: ${String(answer.status)}, ${encoding}`,
+  );
+}
