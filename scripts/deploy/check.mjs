@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OVERLAYS, parseStack, readStackFiles } from './compose-stack.mjs';
+import { checkDockerfiles } from './dockerfiles.mjs';
 import { parseObjects } from './manifests.mjs';
 import { documentedMetrics, readBase, renderOverlays } from './renderings.mjs';
 import { checkManifests, checkPart, checkSecretSources, checkStack } from './rules.mjs';
@@ -95,6 +96,7 @@ const findings = [
 ];
 for (const { rule, where, message } of findings) console.error(`✗ ${rule}: ${where}: ${message}`);
 say(`${String(findings.length)} findings`);
+const areDockerfilesSound = await checkDockerfiles(say);
 const failures = await runMonitoringChecks(PROJECT, say);
 // The collectors of prom-client, whose names were read, keep watching the process.
-process.exit(findings.length === 0 && failures === 0 ? 0 : 1);
+process.exit(findings.length === 0 && areDockerfilesSound && failures === 0 ? 0 : 1);

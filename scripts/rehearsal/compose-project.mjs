@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../services/ports.mjs';
 import { PROJECT } from '../setup/project.mjs';
-import { run } from './cache.mjs';
+import { run, say } from './cache.mjs';
 import { ensureImages } from './stand-ins.mjs';
 
 const FILE = 'docker-compose.production.yml';
+const HEALTH_CHECK_TIMEOUT = '30s';
+const UP_DEADLINE_MS = 1_200_000;
 const ADMIN_EMAIL = 'admin@example.com';
 /** The name in the certificate that create-secrets.sh makes. */
 const HOST = 'shop.example.com';
@@ -29,6 +31,12 @@ export async function createComposeProject({
   });
   for (const path of [FILE, 'deployment'])
     cpSync(join(PROJECT, path), join(directory, path), { recursive: true });
+  // A machine that does more than a host would: an answer may be late here, and it still has to come.
+  const stack = join(directory, FILE);
+  writeFileSync(
+    stack,
+    readFileSync(stack, 'utf8').replaceAll(/^( {4,6}timeout:) \d+s$/gm, `$1 ${HEALTH_CHECK_TIMEOUT}`),
+  );
   await run(join(directory, 'deployment/scripts/create-secrets.sh'), ['--host', HOST], { cwd: directory });
   const [httpsPort, httpPort] = [await findFreePort(), await findFreePort()];
   /** @type {Record<string, string | number>} */
@@ -39,8 +47,8 @@ export async function createComposeProject({
   };
   writeDotenv();
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env, cwd: directory });
-  const compose = (/** @type {string[]} */ ...args) =>
-    docker('compose', '--project-name', name, '--file', FILE, ...args);
+  const base = ['compose', '--project-name', name, '--file', FILE];
+  const compose = (/** @type {string[]} */ ...args) => docker(...base, ...args);
   const config = /** @type {unknown} */ (JSON.parse(await compose('config', '--format', 'json')));
   const model = /** @type {{ services: Record<string, { image: string }> }} */ (config);
   const entries = Object.entries(model.services);
@@ -51,6 +59,18 @@ export async function createComposeProject({
   );
   const without = images.filter(({ source }) => source === 'none').map(({ name: image }) => image);
   const services = entries.filter(([, { image }]) => !without.includes(image)).map(([service]) => service);
+  /** What is not well, and what it said last. */
+  const explain = async () => {
+    say(await compose('ps', '--all', '--format', '{{.Service}}: {{.Status}}'));
+    const unwell = await docker(
+      ...['ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${name}`],
+      ...['--filter', 'health=unhealthy'],
+    );
+    for (const id of unwell.split('\n').filter((each) => each !== '')) {
+      say(await docker('inspect', '--format', '{{.Name}} {{json .State.Health}}', id));
+      say(await run('sh', ['-c', 'docker logs --tail 20 "$0" 2>&1', id], { env }));
+    }
+  };
   later(() => compose('down', '--volumes', '--timeout', '5'));
   return {
     name,
@@ -70,7 +90,15 @@ export async function createComposeProject({
     },
     docker,
     compose,
-    up: () => compose('up', '--detach', '--wait', '--pull', 'never', ...services),
+    up: async () => {
+      try {
+        const up = ['up', '--detach', '--wait', '--pull', 'never', ...services];
+        return await run('docker', [...base, ...up], { env, cwd: directory, timeoutMs: UP_DEADLINE_MS });
+      } catch (error) {
+        await explain().catch(() => {});
+        throw error;
+      }
+    },
     /** @param {Record<string, string | number>} lines in the place of what .env says */
     set: (lines) => {
       Object.assign(dotenv, lines);
