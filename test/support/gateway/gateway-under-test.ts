@@ -26,6 +26,8 @@ export interface GatewayOptions {
 export interface AccessLogLine {
   readonly requestId: string;
   readonly traceId: string;
+  readonly parentId: string;
+  readonly sampled: string;
   readonly clientAddress: string;
   readonly method: string;
   readonly path: string;
