@@ -92,6 +92,15 @@ export const RULE_MUTATIONS = [
   ),
   change('the wrong bucket', 'LatencyBudgetBurnsFast', 'le="0.2"', 'le="2.5"'),
   change('another throughput', 'ThroughputBelowObjective', '< 10000', '< 100000'),
+  change('the limit of another resource', 'MemoryHigh', 'resource="memory",', ''),
+  change('a cache that is full taken for a fault', 'RedisMemoryHigh', '{instance!~".*cache.*"}', ''),
+  change(
+    'no limit taken for a limit',
+    'RedisMemoryHigh',
+    'redis_memory_max_bytes > 0',
+    'redis_memory_max_bytes',
+  ),
+  change('an outage of minutes taken for one of hours', 'TracesLost', 'for: 30m', 'for: 1m'),
 ];
 
 /**
