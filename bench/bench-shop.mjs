@@ -39,7 +39,8 @@ const SETTLE_WITHIN_MS = 60_000;
  * @property {import('./pinned-server.mjs').PinnedServer} caudal
  * @property {number} managementPort
  * @property {SaleAdministration} administration
- * @property {{ token: string }[]} buyers
+ * @property {import('../scripts/load/buyers.mjs').Buyer[]} buyers
+ * @property {import('../scripts/load/buyers.mjs').Buyer} admin
  * @property {() => Promise<void>} settle waits until Caudal has relayed all its events, so that one
  *   side's aftermath is not the other side's load
  * @property {(env: Record<string, string>) => Promise<import('./pinned-server.mjs').PinnedServer>} startAnother
@@ -118,6 +119,7 @@ export async function openBenchShop(cores, { say, profileDirectory }) {
     managementPort,
     administration: new SaleAdministration(shopClient, admin.token),
     buyers,
+    admin,
     settle: () => waitForRelay(database),
     async startAnother(settings) {
       const otherPort = await findFreePort();

@@ -1,48 +1,37 @@
-// npm run check:dashboards
+// npm run check:dashboards [-- --pictures]
 // Asks every query of every dashboard of a real Prometheus that scrapes the built application while somebody
-// shops. Not part of the tests: it takes a minute and a half, and Prometheus. Build first.
-import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// shops, with k6's flash sale where there is a k6. Not part of the tests: it takes a minute and a half, and
+// Prometheus. Build first. --pictures writes docs/dashboards/*.svg from what was answered.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openBenchShop } from '../bench/bench-shop.mjs';
-import { planCores } from '../bench/processor-cores.mjs';
-import { findPrometheusTools } from './monitoring/prometheus-tools.mjs';
+import { findK6, runFlashSale, SALE_SKU, shopFor } from './monitoring/dashboard-load.mjs';
+import { renderPicture } from './monitoring/dashboard-picture.mjs';
+import { askPanels } from './monitoring/dashboard-questions.mjs';
 import { readMonitoringSources } from './monitoring/monitoring-sources.mjs';
+import { findPrometheusTools } from './monitoring/prometheus-tools.mjs';
+import { PrometheusUnderTest } from './monitoring/prometheus-under-test.mjs';
 import { findFreePort } from './services/ports.mjs';
 
 const PROJECT = fileURLToPath(new URL('../', import.meta.url));
-const TRAFFIC_MS = 60_000;
-const ADDRESS = {
-  name: 'Ada Byron',
-  line1: 'Calle Mayor 1',
-  city: 'Madrid',
-  postalCode: '28013',
-  country: 'ES',
-};
-
-/** Queries that cannot have data here, by what is missing. */
-const WITHOUT = [
-  ['kube-state-metrics', /kube_/],
-  ['the kubelet or node_exporter', /kubelet_|node_filesystem/],
-  ['the blackbox exporter', /probe_/],
-  ['a replica', /database_replica_lag/],
-];
+/** Nothing is compared here, so whoever has time may run. */
+const ANY_CORE = { server: null, others: null, description: 'not pinned' };
+const PICTURES = join(PROJECT, 'docs/dashboards');
+/** Before the sale the graphs begin; it ends with the shopping, so that the numbers of now are those of a sale. */
+const [SHOPPING_MS, BEFORE_SALE_MS] = [70_000, 20_000];
 
 const prometheus = (await findPrometheusTools())('prometheus');
 if (prometheus === null) {
   console.log('prometheus is not here and cannot be had by apt: nothing was checked');
   process.exit(0);
 }
+const k6 = findK6();
+if (k6 === null) console.log('k6 is not here: only a few buyers shop');
 // Jobs run in the other process alone: the one that knows what is watched.
 process.env.ROLE = 'api';
-const shop = await openBenchShop(planCores(), { say: console.log, profileDirectory: null });
-const directory = mkdtempSync(join(tmpdir(), 'caudal-prometheus-'));
-const [port, managementPort] = [await findFreePort(), await findFreePort()];
+const shop = await openBenchShop(ANY_CORE, { say: console.log, profileDirectory: null });
 try {
   const stocked = await shop.database.query(
     `SELECT v.id, v.sku, p.slug FROM variants v JOIN products p ON p.id = v.product_id
@@ -51,116 +40,45 @@ try {
   /** @type {unknown} */
   const row = stocked.rows[0];
   const variant = /** @type {{ id: string, sku: string, slug: string }} */ (row);
+  const managementPort = await findFreePort();
   const server = await shop.startAnother({
     ROLE: 'all',
-    WATCHED_SKUS: variant.sku,
+    WATCHED_SKUS: `${SALE_SKU},${variant.sku}`,
+    WATCH_INTERVAL_MS: '1000',
     MANAGEMENT_PORT: String(managementPort),
   });
-  const scraper = startPrometheus(prometheus);
+  const scraper = await PrometheusUnderTest.start(prometheus, {
+    api: shop.managementPort,
+    worker: managementPort,
+  });
   try {
-    console.log('shopping');
-    await shopFor(TRAFFIC_MS, variant);
-    process.exitCode = await askEverything();
+    const fromMs = Date.now();
+    console.log(`shopping${k6 === null ? '' : ", with k6's flash sale"}`);
+    await Promise.all([
+      shopFor(shop, SHOPPING_MS, variant),
+      k6 === null ? null : sleep(BEFORE_SALE_MS).then(() => runFlashSale(k6, shop)),
+    ]);
+    const range = { fromMs, toMs: Date.now(), stepSeconds: 2 };
+    const { dashboards } = readMonitoringSources(PROJECT);
+    const answers = await askPanels(scraper, dashboards, range, console.log);
+    process.exitCode = answers.failures === 0 ? 0 : 1;
+    if (process.argv.includes('--pictures')) {
+      mkdirSync(PICTURES, { recursive: true });
+      for (const [file, panels] of Object.entries(answers.panels)) {
+        const picture = join(PICTURES, file.replace(/\.json$/, '.svg'));
+        const title = dashboards[file]?.title ?? file;
+        writeFileSync(
+          picture,
+          renderPicture(title, panels, range, k6 === null ? 'some buyers' : 'a flash sale by k6'),
+        );
+        console.log(`✓ docs/dashboards/${file.replace(/\.json$/, '.svg')}`);
+      }
+    }
   } finally {
-    const ended = once(scraper, 'exit');
-    scraper.kill('SIGTERM');
-    await ended;
+    await scraper.stop();
     await server.stop();
   }
 } finally {
   await shop.stop();
-  rmSync(directory, { recursive: true, force: true });
 }
 process.exit();
-
-/** @param {string} tool */
-function startPrometheus(tool) {
-  const config = {
-    global: { scrape_interval: '2s', evaluation_interval: '2s' },
-    rule_files: [join(PROJECT, 'deployment/monitoring/rules/*.rules.yaml')],
-    scrape_configs: [
-      {
-        job_name: 'caudal',
-        static_configs: [
-          { targets: [shop.managementPort, managementPort].map((each) => `127.0.0.1:${String(each)}`) },
-        ],
-      },
-    ],
-  };
-  const file = join(directory, 'prometheus.yml');
-  writeFileSync(file, JSON.stringify(config));
-  return spawn(
-    tool,
-    [
-      `--config.file=${file}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=127.0.0.1:${String(port)}`,
-    ],
-    { stdio: 'ignore' },
-  );
-}
-
-/**
- * @param {number} durationMs
- * @param {{ id: string, slug: string }} variant
- */
-async function shopFor(durationMs, variant) {
-  const end = performance.now() + durationMs;
-  for (let visit = 0; performance.now() < end; visit += 1) {
-    const headers = {
-      authorization: `Bearer ${shop.buyers[visit % shop.buyers.length]?.token ?? ''}`,
-      'content-type': 'application/json',
-      'x-forwarded-for': `10.1.${String((visit >> 8) % 256)}.${String(visit % 256)}`,
-    };
-    const send = async (/** @type {string} */ path, /** @type {object} */ body) =>
-      /** @type {{ id?: string }} */ (
-        await (
-          await fetch(`http://127.0.0.1:${String(shop.caudal.port)}${path}`, {
-            method: 'POST',
-            headers: { ...headers, 'idempotency-key': randomUUID() },
-            body: JSON.stringify(body),
-          })
-        ).json()
-      );
-    for (const path of ['/api/v1/products?limit=24', `/api/v1/products/${variant.slug}`])
-      await (await fetch(`http://127.0.0.1:${String(shop.caudal.port)}${path}`, { headers })).arrayBuffer();
-    const order = await send('/api/v1/orders', {
-      lines: [{ variantId: variant.id, quantity: 1 }],
-      shippingAddress: ADDRESS,
-    });
-    await send(`/api/v1/orders/${order.id ?? ''}/payments`, { provider: 'test', token: 'tok_success' });
-    if (visit % 10 === 0) {
-      const account = { email: `${randomUUID()}@example.com`, password: 'a long password' };
-      await send('/api/v1/auth/register', { ...account, name: 'Ada' });
-      await send('/api/v1/auth/login', account);
-    }
-    await sleep(100);
-  }
-}
-
-async function askEverything() {
-  const dashboards = Object.entries(readMonitoringSources(PROJECT).dashboards);
-  const panels = dashboards.flatMap(([file, { panels }]) => panels.map((panel) => ({ file, ...panel })));
-  let [asked, failed, unexpected] = [0, 0, 0];
-  for (const { file, title, targets = [] } of panels)
-    for (const { expr } of targets) {
-      asked += 1;
-      const query = expr.replaceAll('$__rate_interval', '30s');
-      const answer = await fetch(
-        `http://127.0.0.1:${String(port)}/api/v1/query?query=${encodeURIComponent(query)}`,
-      );
-      const { status, data, error } =
-        /** @type {{ status: string, data?: { result: unknown[] }, error?: string }} */ (await answer.json());
-      const missing = WITHOUT.find(([, pattern]) => /** @type {RegExp} */ (pattern).test(expr))?.[0];
-      if (status !== 'success') failed += 1;
-      else if (data !== undefined && data.result.length > 0) continue;
-      else if (missing === undefined) unexpected += 1;
-      console.log(
-        `${status === 'success' ? `- nothing${missing === undefined ? '' : ` without ${String(missing)}`}` : `✗ ${String(error)}`}: ${file}, ${title}: ${expr}`,
-      );
-    }
-  console.log(
-    `${String(asked)} queries: ${String(failed)} are wrong, ${String(unexpected)} returned nothing for no known reason`,
-  );
-  return failed === 0 ? 0 : 1;
-}

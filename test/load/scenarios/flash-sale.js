@@ -76,7 +76,8 @@ export const handleSummary = reportOn('flash-sale');
 export function setup() {
   const firstAddress = chooseFirstAddress();
   const admin = administrator(firstAddress);
-  const runId = Date.now().toString(36);
+  // Named by whoever watches its SKU, LOAD-…, from before it exists.
+  const runId = textParameter('RUN_ID', Date.now().toString(36));
   const { variantId, slug } = openSale(admin, { runId, stock: STOCK });
   return { firstAddress, variantId, slug, adminToken: admin.token ?? '' };
 }
