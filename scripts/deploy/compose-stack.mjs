@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const BASE = 'docker-compose.production.yml';
-export const OVERLAYS = ['staging', 'traefik', 'logging'].map(
+export const OVERLAYS = ['staging', 'traefik', 'logging', 'tracing'].map(
   (name) => `deployment/docker/compose.${name}.yml`,
 );
 
