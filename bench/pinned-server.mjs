@@ -34,7 +34,15 @@ export async function startPinnedServer({ script, nodeOptions = [], port, readyP
   const log = openSync(logFile, 'a');
   const child = spawn(command, args, { env, stdio: ['ignore', log, log] });
   closeSync(log);
-  const exited = new Promise((resolve) => child.once('exit', resolve));
+  // Whoever ends without stopping it, as by Ctrl-C in its start, must not leave it behind.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  const exited = new Promise((resolve) =>
+    child.once('exit', (code) => {
+      process.off('exit', kill);
+      resolve(code);
+    }),
+  );
 
   const deadline = performance.now() + READY_WITHIN_MS;
   while (!(await isReady(port, readyPath))) {
