@@ -17,6 +17,7 @@ const STACK_FILES = [
   'deployment/docker/postgres/postgresql.conf',
   'deployment/docker/postgres/pg_hba.conf',
   'deployment/docker/pgbouncer/pgbouncer.ini',
+  'deployment/docker/nginx/upstreams.conf',
   'deployment/docker/redis/main.conf',
   'deployment/docker/redis/rate-limit.conf',
   'deployment/docker/redis/sessions.conf',
@@ -32,7 +33,9 @@ const STACK_FILES = [
  * @property {string[]} [command]
  * @property {Record<string, string>} [environment]
  * @property {{ target?: number, published?: string }[]} [ports]
- * @property {string[] | Record<string, unknown>} [networks]
+ * @property {string[] | Record<string, { aliases?: string[] } | null>} [networks]
+ * @property {string} [hostname]
+ * @property {Record<string, string>} [labels]
  * @property {(string | { source: string, target?: string })[]} [secrets]
  * @property {string[]} [volumes]
  * @property {string[]} [tmpfs]

@@ -20,6 +20,7 @@ const COMPOSE = 'docker-compose.production.yml';
 const POSTGRES = 'deployment/docker/postgres/postgresql.conf';
 const HBA = 'deployment/docker/postgres/pg_hba.conf';
 const PGBOUNCER = 'deployment/docker/pgbouncer/pgbouncer.ini';
+const UPSTREAMS = 'deployment/docker/nginx/upstreams.conf';
 const MAIN = 'deployment/docker/redis/main.conf';
 const SESSIONS = 'deployment/docker/redis/sessions.conf';
 const RATE_LIMIT = 'deployment/docker/redis/rate-limit.conf';
@@ -36,7 +37,7 @@ const MUTATIONS: readonly Mutation[] = [
     "      POSTGRES_NODE: postgres_1\n    ports: [{ target: 5432, published: '5432' }]",
   ],
   ['exposure', 'inner network with a way out', COMPOSE, 'internal: true', 'internal: false'],
-  ['exposure', 'application on the edge', COMPOSE, 'internal: { aliases: [app] }', 'edge: {}'],
+  ['exposure', 'application on the edge', COMPOSE, /internal: \{ aliases: .* \}/, 'edge: {}'],
   [
     'exposure',
     'socket of the engine',
@@ -84,10 +85,25 @@ const MUTATIONS: readonly Mutation[] = [
   ['order', 'no administrator', COMPOSE, 'command: [prestart]', 'command: [migrate]'],
   ['order', 'waits for nobody', COMPOSE, 'redis-main: { condition', 'redis: { condition'],
   ['order', 'gateway before the application', COMPOSE, '      app-2: { condition: service_healthy }\n', ''],
-  ['order', 'spool in the container', COMPOSE, 'spool-worker:/var/spool/caudal', 'spool-worker:/var/spool'],
+  ['order', 'spool in the container', COMPOSE, ':/var/spool/caudal', ':/var/spool'],
+  ['colours', 'no colour on the container', COMPOSE, 'caudal.colour:', 'colour:'],
+  ['colours', 'no name with a colour', COMPOSE, "'app-2-${CAUDAL_COLOUR:-blue}'", "'app-2-blue-2'"],
+  ['colours', 'one spool for both', COMPOSE, /spool-app-3-\$\{CAUDAL_COLOUR:-blue\}/, 'spool-app-3-green'],
+  ['colours', 'another host name each time', COMPOSE, '    hostname: worker\n', ''],
+  ['colours', 'all anew with each image', COMPOSE, "  CAUDAL_IMAGE: ''\n", ''],
+  ['colours', 'not scraped', COMPOSE, 'aliases: [app, ', 'aliases: ['],
+  ['colours', 'asked once only', UPSTREAMS, 'server app-1-blue:3000 backup max_fails=0;\n', ''],
+  ['colours', 'unknown to the gateway', UPSTREAMS, /app-2-blue/g, 'app-2'],
   ['settings', 'unknown setting', COMPOSE, 'TRUST_PROXY_HOPS:', 'TRUST_PROXY_HOP:'],
   ['settings', 'value out of range', COMPOSE, "TRUST_PROXY_HOPS: '1'", "TRUST_PROXY_HOPS: '99'"],
   ['settings', 'unknown role', COMPOSE, /ROLE: worker/, 'ROLE: jobs'],
+  [
+    'settings',
+    'setting that changes with each deployment',
+    COMPOSE,
+    "CAUDAL_IMAGE: ''",
+    "CAUDAL_IMAGE: '${CAUDAL_IMAGE:-x}'",
+  ],
   [
     'settings',
     'key in the environment',

@@ -1,4 +1,5 @@
 // @ts-check
+import { colours } from './rules/compose-colour-rules.mjs';
 import { composeConnections, composePostgres, composeRedis } from './rules/compose-data-rules.mjs';
 import * as compose from './rules/compose-rules.mjs';
 import { connections, disruption, quota, scaling } from './rules/capacity-rules.mjs';
@@ -42,6 +43,7 @@ export function checkStack(stack) {
     compose.shutdown,
     compose.order,
     compose.secretsAndSettings,
+    colours,
     composeConnections,
     composePostgres,
     composeRedis,

@@ -12,13 +12,18 @@ export interface ScriptRun {
   readonly errors: string;
 }
 
-/** Runs one of deployment/scripts as a person would; the environment is only what is given. */
+/**
+ * Runs one of deployment/scripts as a person would, in this checkout or in another installation; the environment is only
+ * what is given.
+ */
 export async function runScript(
   name: string,
   args: readonly string[] = [],
   env: Record<string, string> = {},
+  installation?: string,
 ): Promise<ScriptRun> {
-  const child = spawn(join(SCRIPTS, name), args, {
+  const folder = installation === undefined ? SCRIPTS : join(installation, 'deployment/scripts');
+  const child = spawn(join(folder, name), args, {
     env: { PATH: process.env['PATH'], HOME: tmpdir(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

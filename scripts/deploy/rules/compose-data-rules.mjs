@@ -1,6 +1,7 @@
 // @ts-check
 import { connectionsOf } from './capacity-rules.mjs';
-import { bytes, isApplication } from './compose-rules.mjs';
+import { isApplication } from './compose-colour-rules.mjs';
+import { bytes } from './compose-rules.mjs';
 import { found } from './pod-rules.mjs';
 
 /**

@@ -1,4 +1,5 @@
 // @ts-check
+import { isApplication, KEPT_FROM_PROCESSES } from './compose-colour-rules.mjs';
 import { found } from './pod-rules.mjs';
 
 /**
@@ -15,9 +16,6 @@ const GRACE_SPARE_SECONDS = 5;
 const LOG_BYTES_MAX = 200_000_000;
 const SECRET_NAME = /(KEY|KEYS|PASSWORD|TOKEN|SECRET)$/;
 const SECRET_VALUE = /:\/\/[^/@\s]*:[^/@\s]+@/;
-
-/** Ours are of the application's image. @param {Service} service */
-export const isApplication = ({ image = '' }) => /(^|\/)caudal[:@]/.test(image);
 
 /**
  * One door: nothing but the gateway is published, and the inner network has no way out.
@@ -180,6 +178,7 @@ export function secretsAndSettings({ services, settings, secrets, files }) {
   );
   const check = (/** @type {string} */ name, /** @type {string} */ value) => {
     if (byFile.has(name.replace(/_FILE$/, '')) && name.endsWith('_FILE')) return false;
+    if (KEPT_FROM_PROCESSES.includes(name)) return value !== '' && `${name} changes with each deployment`;
     const setting = settings.get(name);
     if (setting === undefined) return `the application has no setting ${name}`;
     try {
