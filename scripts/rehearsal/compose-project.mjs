@@ -1,6 +1,6 @@
 // @ts-check
 // A copy of the compose stack, with secrets and ports of its own, that leaves nothing behind.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../services/ports.mjs';
@@ -39,13 +39,15 @@ export async function createComposeProject({
   );
   await run(join(directory, 'deployment/scripts/create-secrets.sh'), ['--host', HOST], { cwd: directory });
   const [httpsPort, httpPort] = [await findFreePort(), await findFreePort()];
-  /** @type {Record<string, string | number>} */
-  const dotenv = { ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings };
-  const writeDotenv = () => {
-    const lines = Object.entries(dotenv).map(([key, value]) => `${key}=${String(value)}\n`);
-    writeFileSync(join(directory, '.env'), lines.join(''));
+  const dotenv = join(directory, '.env');
+  /** What else is in it stays: deploy.sh writes it as well. @param {Record<string, string | number>} lines */
+  const set = (lines) => {
+    const before = existsSync(dotenv) ? readFileSync(dotenv, 'utf8').split('\n') : [];
+    const kept = before.filter((line) => line !== '' && !((line.split('=')[0] ?? '') in lines));
+    const all = [...kept, ...Object.entries(lines).map(([key, value]) => `${key}=${String(value)}`)];
+    writeFileSync(dotenv, all.map((line) => `${line}\n`).join(''));
   };
-  writeDotenv();
+  set({ ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings });
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env, cwd: directory });
   const base = ['compose', '--project-name', name, '--file', FILE];
   const compose = (/** @type {string[]} */ ...args) => docker(...base, ...args);
@@ -100,10 +102,7 @@ export async function createComposeProject({
       }
     },
     /** @param {Record<string, string | number>} lines in the place of what .env says */
-    set: (lines) => {
-      Object.assign(dotenv, lines);
-      writeDotenv();
-    },
+    set,
     containerOf: (/** @type {string} */ service) => compose('ps', '--all', '--quiet', service),
     /** @returns {Promise<string[]>} the containers that publish a port, each with its ports */
     doors: async () => {
