@@ -136,4 +136,5 @@ export interface Probe {
   periodSeconds?: number;
   timeoutSeconds?: number;
   failureThreshold?: number;
+  terminationGracePeriodSeconds?: number;
 }

@@ -150,6 +150,7 @@ const MUTATIONS: readonly Mutation[] = [
   m('probes', 'liveness looks at components', 'deployment.yaml', '/health/live', '/health'),
   m('probes', 'one probe for both', 'deployment.yaml', '/health/live', '/health/ready'),
   m('probes', 'port that is not there', 'worker.yaml', 'name: management\n', 'name: metrics\n'),
+  m('probes', 'patience with a hung process', 'deployment.yaml', 'terminationGracePeriodSeconds: 10\n', '\n'),
   m('probes', 'impatient start', 'deployment.yaml', 'failureThreshold: 30', 'failureThreshold: 5'),
 
   m(

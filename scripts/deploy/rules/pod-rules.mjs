@@ -24,6 +24,8 @@ const PROBE_PATHS = {
   livenessProbe: '/health/live',
 };
 const HEAP_SHARE_MAX = 0.75;
+/** A process that does not turn its loop has nothing to finish (rehearse:node: 73 s to be back with the pod's 45 s). */
+const HUNG_GRACE_SECONDS_MAX = 15;
 const MEBIBYTE = 1024 * 1024;
 
 /**
@@ -133,6 +135,9 @@ export function probes({ objects }) {
         container.readinessProbe === undefined && 'there is no readinessProbe',
         JSON.stringify(container.livenessProbe) === JSON.stringify(container.readinessProbe) &&
           'liveness and readiness are the same probe',
+        isOurs(container) &&
+          !((container.livenessProbe?.terminationGracePeriodSeconds ?? Infinity) <= HUNG_GRACE_SECONDS_MAX) &&
+          'a process that hangs keeps the grace of a drain, and nobody else takes its place',
         isOurs(container) &&
           startupMs <= deadlineMs &&
           'the startup probe gives up before STARTUP_DEADLINE_MS has told why',
