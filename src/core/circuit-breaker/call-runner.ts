@@ -3,7 +3,7 @@ import { CallDeadlines } from './call-deadlines.js';
 import { outcomeOfError } from './call-outcome.js';
 import type { Action, BreakerOptions, CallOutcome, RunningCall } from './circuit-breaker.js';
 import { CallTimeoutError } from './circuit-breaker.errors.js';
-import { CallCounts, ProtectedCall, SignalHolder } from './protected-call.js';
+import { type Admitted, CallCounts, type CallHost, SignalHolder, WatchedCall } from './protected-call.js';
 
 export interface Judge {
   /** Takes the result of a call that was admitted under the generation, or with the lease. */
@@ -20,11 +20,11 @@ export interface Judge {
  * Runs calls that were admitted: their deadlines, the aborts of their callers, and the count of those
  * that run. A call runs until its work has ended, even though its caller was told of a timeout before.
  */
-export class CallRunner {
+export class CallRunner implements CallHost {
   /** Calls on their way, and admissions that are not run yet. */
   running = 0;
   readonly counts = new CallCounts();
-  private readonly deadlines: CallDeadlines | null;
+  readonly deadlines: CallDeadlines | null;
 
   constructor(
     private readonly name: string,
@@ -87,50 +87,29 @@ export class CallRunner {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const startedMs = this.clock.monotonicMs();
-      const call = new ProtectedCall();
-      /** Tells the caller before the work has ended, which is asked to end. */
-      const giveUp = (outcome: CallOutcome, reason: unknown) => {
-        call.isAnswered = true;
-        signal?.removeEventListener('abort', abort);
-        this.conclude(generation, leaseId, outcome, startedMs);
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own reason
-        reject(reason);
-        call.giveUp(reason);
-      };
-      const abort = () => {
-        this.deadlines?.remove(call);
-        giveUp('ignored', signal?.reason);
-      };
-      const end = (): boolean => {
-        this.running -= 1;
-        if (call.isAnswered) return false;
-        call.isAnswered = true;
-        this.deadlines?.remove(call);
-        signal?.removeEventListener('abort', abort);
-        return true;
-      };
-      if (this.deadlines !== null) {
-        call.onDeadline = () => {
-          this.counts.outcomes.timeout += 1;
-          giveUp('failure', new CallTimeoutError(this.name));
-        };
-        this.deadlines.add(call, startedMs);
-      }
-      signal?.addEventListener('abort', abort, { once: true });
+      const call = new WatchedCall<T>(this, generation, leaseId, startedMs, signal, resolve, reject);
       start(action, call).then(
         (value) => {
-          if (!end()) return;
-          this.conclude(generation, leaseId, 'success', startedMs);
-          resolve(value);
+          call.succeed(value);
         },
         (error: unknown) => {
-          if (!end()) return;
-          this.conclude(generation, leaseId, this.outcomeOf(error), startedMs);
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what the action threw
-          reject(error);
+          call.fail(error);
         },
       );
     });
+  }
+
+  concluded({ generation, leaseId, startedMs }: Admitted, outcome: CallOutcome): void {
+    this.conclude(generation, leaseId, outcome, startedMs);
+  }
+
+  ended(): void {
+    this.running -= 1;
+  }
+
+  timedOut(): Error {
+    this.counts.outcomes.timeout += 1;
+    return new CallTimeoutError(this.name);
   }
 
   private conclude(

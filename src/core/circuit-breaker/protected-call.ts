@@ -1,4 +1,4 @@
-import type { Due } from './call-deadlines.js';
+import type { CallDeadlines, Due } from './call-deadlines.js';
 import type { CallOutcome, RunningCall } from './circuit-breaker.js';
 
 /** The signal of a call. Most actions never ask for it, and making one costs more than the rest of a call. */
@@ -18,17 +18,92 @@ export class SignalHolder implements RunningCall {
   }
 }
 
-/** A call that its deadline or its caller may give up on. */
-export class ProtectedCall extends SignalHolder implements Due {
+/** Under what a call was admitted, and when it began. */
+export interface Admitted {
+  readonly generation: number;
+  readonly leaseId: string | null;
+  readonly startedMs: number;
+}
+
+/** What a watched call needs of whoever runs it. */
+export interface CallHost {
+  readonly deadlines: CallDeadlines | null;
+  /** The caller was told `outcome`. */
+  concluded(call: Admitted, outcome: CallOutcome): void;
+  /** The work has ended, whether or not somebody still waits for it. */
+  ended(): void;
+  timedOut(): Error;
+  outcomeOf(error: unknown): CallOutcome;
+}
+
+/**
+ * A call that its deadline or its caller may give up on, with the promise that the caller has. One object with
+ * methods: closures for each of them would cost half as much again as the rest of a call.
+ */
+export class WatchedCall<T> extends SignalHolder implements Due, Admitted {
   dueMs = 0;
   earlier: Due | null = null;
   later: Due | null = null;
   /** The caller has its answer; the work may still go on. */
-  isAnswered = false;
-  onDeadline: (() => void) | null = null;
+  private isAnswered = false;
+  private onAbort: (() => void) | null = null;
 
+  constructor(
+    private readonly host: CallHost,
+    readonly generation: number,
+    readonly leaseId: string | null,
+    readonly startedMs: number,
+    private readonly caller: AbortSignal | undefined,
+    private readonly resolve: (value: T) => void,
+    private readonly reject: (reason: unknown) => void,
+  ) {
+    super();
+    host.deadlines?.add(this, startedMs);
+    if (caller === undefined) return;
+    this.onAbort = () => {
+      host.deadlines?.remove(this);
+      this.giveUpWith('ignored', caller.reason);
+    };
+    caller.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  /** Its deadline has passed. */
   expire(): void {
-    this.onDeadline?.();
+    this.giveUpWith('failure', this.host.timedOut());
+  }
+
+  succeed(value: T): void {
+    if (!this.end()) return;
+    this.host.concluded(this, 'success');
+    this.resolve(value);
+  }
+
+  fail(error: unknown): void {
+    if (!this.end()) return;
+    this.host.concluded(this, this.host.outcomeOf(error));
+    this.reject(error);
+  }
+
+  /** Tells the caller before the work has ended, which is asked to end. */
+  private giveUpWith(outcome: CallOutcome, reason: unknown): void {
+    this.answer();
+    this.host.concluded(this, outcome);
+    this.reject(reason);
+    this.giveUp(reason);
+  }
+
+  /** False when the caller was answered before. */
+  private end(): boolean {
+    this.host.ended();
+    if (this.isAnswered) return false;
+    this.host.deadlines?.remove(this);
+    this.answer();
+    return true;
+  }
+
+  private answer(): void {
+    this.isAnswered = true;
+    if (this.onAbort !== null) this.caller?.removeEventListener('abort', this.onAbort);
   }
 }
 
