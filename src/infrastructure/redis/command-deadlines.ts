@@ -33,6 +33,8 @@ export class CommandDeadlines {
   private head = 0;
   /** The latest batch, while commands may still join it. */
   private open: Batch | null = null;
+  /** Which pipeline the latest command came with. */
+  private pipeline: object | undefined;
   private isArmed = false;
   private silentSinceMs: number | null = null;
   private readonly silenceMs: number;
@@ -45,11 +47,16 @@ export class CommandDeadlines {
     this.silenceMs = Math.max(SILENCE_MS, SILENT_DEADLINES * deadlineMs);
   }
 
-  /** To be called for every command when it is sent. */
-  watch(command: Command): void {
+  /** To be called for every command when it is sent; `pipeline` is the same for those that are sent at once. */
+  watch(command: Command, pipeline?: object): void {
     this.traffic.pending += 1;
-    const nowMs = performance.now();
     const { open } = this;
+    if (open?.commands && pipeline !== undefined && pipeline === this.pipeline) {
+      open.commands.push(command);
+      return;
+    }
+    this.pipeline = pipeline;
+    const nowMs = performance.now();
     if (open?.commands && nowMs - open.startMs < BATCH_MS) {
       open.commands.push(command);
       return;
@@ -71,7 +78,10 @@ export class CommandDeadlines {
   private finish(batch: Batch): void {
     const { commands } = batch;
     if (commands === null) return;
-    if (this.open === batch) this.open = null;
+    if (this.open === batch) {
+      this.open = null;
+      this.pipeline = undefined;
+    }
     const last = commands.findLast((command) => !command.isSettled);
     if (last !== undefined) {
       this.listenTo(last, batch);

@@ -26,7 +26,7 @@ export class DeadlineRedis extends Redis {
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    this.deadlines.watch(command);
+    this.deadlines.watch(command, stream);
     return super.sendCommand(command, stream);
   }
 }
