@@ -8,6 +8,8 @@ import { waitFor } from '../support/wait-for.js';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const DEADLINE_MS = 180_000;
+/** The relay and the exporter need moments, and longer where ten others have the cores. */
+const WAIT_MS = 60_000;
 const read = (path: string): string => readFileSync(join(PROJECT, path), 'utf8');
 
 type Line = Readonly<Record<string, unknown>>;
@@ -56,13 +58,17 @@ describe('what the collectors of logs are told of', () => {
       });
       expect(answer.status).toBe(status);
       await gateway.lineOf(requestId);
-      await waitFor('the line of the process', () => application.log.includes(`"requestId":"${requestId}"`));
+      await waitFor(
+        'the line of the process',
+        () => application.log.includes(`"requestId":"${requestId}"`),
+        WAIT_MS,
+      );
     };
     await send('/api/v1/products', 200);
     await send('/api/v1/rest/orders', 201, under.orderOf(under.variantId));
     await under.shop.pool.query('ALTER TABLE orders RENAME TO orders_elsewhere');
     await send('/api/v1/orders', 500, under.orderOf(under.variantId));
-    await waitFor('an error', () => application.log.includes('"level":"error"'));
+    await waitFor('an error', () => application.log.includes('"level":"error"'), WAIT_MS);
     texts = {
       gateway: gateway.accessLog.map((line) => JSON.stringify(line)),
       application: application.log.split('\n').filter((line) => /^\{.*\}$/.test(line)),

@@ -5,6 +5,8 @@ import { newTrace, TracingUnderTest } from '../support/tracing-under-test.js';
 import { waitFor } from '../support/wait-for.js';
 
 const DEADLINE_MS = 180_000;
+/** The relay and the exporter need moments, and longer where ten others have the cores. */
+const WAIT_MS = 60_000;
 const [SERVER, CLIENT, CONSUMER] = [2, 3, 5];
 const IDENTITY = 'conf.d/request-identity.conf';
 
@@ -59,8 +61,8 @@ describe('one trace', () => {
         sampled: 'yes',
       });
       const { traceId } = line;
-      await waitFor('the consumer', () => find(traceId, ({ kind }) => kind === CONSUMER).length > 0);
-      await waitFor('the request', () => find(traceId, ({ kind }) => kind === SERVER).length > 0);
+      await waitFor('the consumer', () => find(traceId, ({ kind }) => kind === CONSUMER).length > 0, WAIT_MS);
+      await waitFor('the request', () => find(traceId, ({ kind }) => kind === SERVER).length > 0, WAIT_MS);
 
       const [server, ...others] = find(traceId, ({ kind }) => kind === SERVER);
       expect(others).toEqual([]);
@@ -99,7 +101,11 @@ describe('one trace', () => {
         parentId: recorded.spanId,
         sampled: 'yes',
       });
-      await waitFor('the request', () => find(recorded.traceId, ({ kind }) => kind === SERVER).length > 0);
+      await waitFor(
+        'the request',
+        () => find(recorded.traceId, ({ kind }) => kind === SERVER).length > 0,
+        WAIT_MS,
+      );
       expect(find(recorded.traceId, ({ kind }) => kind === SERVER)[0]?.parentSpanId).toBe(recorded.spanId);
       expect(under.collector.ofTrace(silent.traceId)).toEqual([]);
     },
