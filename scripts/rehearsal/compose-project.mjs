@@ -49,7 +49,7 @@ export async function createComposeProject({
   };
   set({ ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings });
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env, cwd: directory });
-  const base = ['compose', '--project-name', name, '--file', FILE];
+  const base = ['compose', '--progress', 'quiet', '--project-name', name, '--file', FILE];
   const compose = (/** @type {string[]} */ ...args) => docker(...base, ...args);
   const config = /** @type {unknown} */ (JSON.parse(await compose('config', '--format', 'json')));
   const model = /** @type {{ services: Record<string, { image: string }> }} */ (config);
@@ -64,13 +64,14 @@ export async function createComposeProject({
   /** What is not well, and what it said last. */
   const explain = async () => {
     say(await compose('ps', '--all', '--format', '{{.Service}}: {{.Status}}'));
-    const unwell = await docker(
-      ...['ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${name}`],
-      ...['--filter', 'health=unhealthy'],
-    );
-    for (const id of unwell.split('\n').filter((each) => each !== '')) {
-      say(await docker('inspect', '--format', '{{.Name}} {{json .State.Health}}', id));
-      say(await run('sh', ['-c', 'docker logs --tail 20 "$0" 2>&1', id], { env }));
+    for (const state of ['health=unhealthy', 'exited=1']) {
+      const mine = ['--filter', `label=com.docker.compose.project=${name}`, '--filter', state];
+      const unwell = await docker('ps', '--all', '--quiet', ...mine);
+      for (const id of unwell.split('\n').filter((each) => each !== '')) {
+        const health = '{{.Name}} {{with .State.Health}}{{(index .Log 0).Output}}{{end}}';
+        say((await docker('inspect', '--format', health, id)).slice(0, 300));
+        say(await run('sh', ['-c', 'docker logs --tail 10 "$0" 2>&1', id], { env }));
+      }
     }
   };
   later(() => compose('down', '--volumes', '--timeout', '5'));
