@@ -64,7 +64,7 @@ export async function createComposeProject({
   /** What is not well, and what it said last. */
   const explain = async () => {
     say(await compose('ps', '--all', '--format', '{{.Service}}: {{.Status}}'));
-    for (const state of ['health=unhealthy', 'exited=1']) {
+    for (const state of ['health=unhealthy', 'exited=1', 'status=restarting']) {
       const mine = ['--filter', `label=com.docker.compose.project=${name}`, '--filter', state];
       const unwell = await docker('ps', '--all', '--quiet', ...mine);
       for (const id of unwell.split('\n').filter((each) => each !== '')) {

@@ -1,6 +1,6 @@
 // @ts-check
 // An engine leaves its chains, a closed FORWARD policy and forwarding between interfaces behind when it ends.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { run } from './cache.mjs';
 
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
@@ -16,6 +16,8 @@ export async function noteFirewall() {
   const policy =
     /^:FORWARD (\w+)/.exec(before.find((line) => line.startsWith(':FORWARD')) ?? '')?.[1] ?? 'ACCEPT';
   return async () => {
+    // One that was started meanwhile has its rules in the same chains.
+    if (isAnyEngineRunning()) return;
     for (const table of ['filter', 'nat']) {
       const now = await rules(table);
       const command = (/** @type {string} */ line) => run('iptables', ['--table', table, ...line.split(' ')]);
@@ -30,6 +32,15 @@ export async function noteFirewall() {
     writeFileSync(FORWARDING, `${forwarding}\n`);
   };
 }
+
+const isAnyEngineRunning = () =>
+  readdirSync('/proc').some((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/comm`, 'utf8').trim() === 'dockerd';
+    } catch {
+      return false;
+    }
+  });
 
 /** @param {string} table */
 async function rules(table = 'filter') {
