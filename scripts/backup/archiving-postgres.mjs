@@ -35,6 +35,7 @@ const run = promisify(execFile);
  * @param {string} options.runDir
  * @param {string} options.archiveCommand
  * @param {number} options.archiveTimeoutSeconds
+ * @param {NodeJS.ProcessEnv} [options.env] of the server, and so of its archive_command
  * @returns {Promise<ArchivingPostgres & { server: import('../services/postgres-server.mjs').PostgresServer }>}
  */
 export async function startArchivingPostgres(options) {
@@ -81,6 +82,7 @@ export async function startArchivingPostgres(options) {
       runDir,
       order: 0,
       readyTimeoutMs: 120_000,
+      ...(options.env === undefined ? {} : { env: options.env }),
     });
   const server = await start(dataDir);
   const socketUrl = `postgresql://postgres@/postgres?host=${encodeURIComponent(directory)}&port=${String(port)}`;

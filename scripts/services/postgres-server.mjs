@@ -29,6 +29,7 @@ import { StartError } from './start-error.mjs';
  * @param {string} options.runDir
  * @param {number} options.order
  * @param {number} [options.readyTimeoutMs]
+ * @param {NodeJS.ProcessEnv} [options.env] beside that of every server
  * @returns {Promise<PostgresServer>}
  */
 export async function startPostgresServer(options) {
@@ -56,7 +57,7 @@ async function tryToStart(options) {
     command: host.postgres,
     args: ['-D', directory],
     cwd: directory,
-    env: serverEnvironment(),
+    env: { ...serverEnvironment(), ...options.env },
     identity: host.identity,
     logFile,
     runDir,

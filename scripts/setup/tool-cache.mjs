@@ -56,6 +56,17 @@ export function findTool(name) {
   return own.find(isExecutable) ?? null;
 }
 
+/**
+ * The folder of an unpacked package, for what is no program.
+ *
+ * @param {string} package_
+ */
+export async function obtainPackage(package_) {
+  const folder = join(TOOLS, package_);
+  if (!existsSync(join(folder, 'usr'))) await unpack(package_);
+  return existsSync(join(folder, 'usr')) ? folder : null;
+}
+
 /** @param {string} package_ */
 async function unpack(package_) {
   const folder = join(TOOLS, package_);
