@@ -5,15 +5,14 @@
 // and kube-score. Ends with the checks of `npm run check:monitoring`, so that one command says whether deployment/ is
 // sound. It builds the tools that it needs once, by Go; what cannot be had is said in one line and the rest is checked.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OVERLAYS, parseStack, readStackFiles } from './compose-stack.mjs';
 import { checkDockerfiles } from './dockerfiles.mjs';
 import { parseObjects } from './manifests.mjs';
-import { documentedMetrics, readBase, renderOverlays } from './renderings.mjs';
+import { backupAgeMaxSeconds, documentedMetrics, readBase, renderOverlays } from './renderings.mjs';
 import { checkManifests, checkPart, checkSecretSources, checkStack } from './rules.mjs';
-import { dockerfile, dockerignore } from './rules/image-rules.mjs';
+import { scalers } from './rules/scaler-rules.mjs';
+import { checkSources, readSources } from './sources.mjs';
 import { validateRenderings } from './schemas/validate.mjs';
 import { runMonitoringChecks } from '../monitoring/check-rules.mjs';
 import { obtainTool } from '../setup/tool-cache.mjs';
@@ -37,7 +36,7 @@ async function loadSettings() {
 
 /** @param {Map<string, import('./manifests.mjs').Setting>} settings */
 async function checkRenderings(settings) {
-  const metrics = documentedMetrics();
+  const known = { settings, metrics: documentedMetrics(), backupAgeMaxSeconds: backupAgeMaxSeconds() };
   const overlays = await renderOverlays();
   if (typeof overlays === 'string') say(`left out, overlays: ${overlays}`);
   const renderings = new Map([
@@ -52,7 +51,9 @@ async function checkRenderings(settings) {
   for (const [name, text] of renderings) {
     const objects = parseObjects(text, name);
     const isWhole = WHOLE.includes(name);
-    const own = (isWhole ? checkManifests : checkPart)({ objects, settings, metrics });
+    const own = (isWhole ? checkManifests : checkPart)({ objects, ...known });
+    // What a part adds must not disturb what it is added to; keda takes the place of the base's own autoscaler.
+    if (!isWhole) own.push(...scalers({ objects: name === 'keda' ? objects : [...base, ...objects] }));
     if (name === 'external-secrets') own.push(...checkSecretSources(base, objects));
     findings.push(...own.map((finding) => ({ ...finding, where: `${name}: ${finding.where}` })));
     if (isWhole && score.path !== undefined) findings.push(...scored(score.path, name, text));
@@ -89,8 +90,7 @@ function checkStacks(settings) {
 
 const settings = await loadSettings();
 const findings = [
-  ...dockerfile(readFileSync(join(PROJECT, 'Dockerfile.production'), 'utf8'), 'Dockerfile.production'),
-  ...dockerignore(readFileSync(join(PROJECT, '.dockerignore'), 'utf8')),
+  ...checkSources(readSources()),
   ...(await checkRenderings(settings)),
   ...checkStacks(settings),
 ];

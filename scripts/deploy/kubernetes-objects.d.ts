@@ -29,6 +29,11 @@ export interface Spec {
   schedule?: string;
   concurrencyPolicy?: string;
   startingDeadlineSeconds?: number;
+  timeZone?: string;
+  suspend?: boolean;
+  successfulJobsHistoryLimit?: number;
+  failedJobsHistoryLimit?: number;
+  triggers?: { type?: string }[];
   hard?: Quantities;
   minReplicas?: number;
   maxReplicas?: number;

@@ -22,6 +22,7 @@ import { parseAllDocuments } from 'yaml';
  * @property {KubernetesObject[]} objects
  * @property {ReadonlyMap<string, Setting>} settings of the application, by name
  * @property {ReadonlySet<string>} metrics that the application exports
+ * @property {number} backupAgeMaxSeconds from which on the alert on the age of backups fires
  */
 
 /** @typedef {{ _parse: (input: string) => unknown, choices?: readonly unknown[] }} Setting */

@@ -19,6 +19,14 @@ export function documentedMetrics() {
   return new Set(cells.flatMap((cell) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name)));
 }
 
+/** From which age of the last backup on the alert fires. */
+export function backupAgeMaxSeconds() {
+  const rules = readFileSync(join(PROJECT, 'deployment/monitoring/rules/platform.rules.yaml'), 'utf8');
+  const [, hours] = /alert: BackupOld\n.*> (\d+) \* 3600 or/.exec(rules) ?? [];
+  if (hours === undefined) throw new Error('the alert BackupOld names no age in hours');
+  return Number(hours) * 3600;
+}
+
 /** The base without any tool: kustomize adds nothing to it. */
 export const readBase = () => readManifests('deployment/k8s');
 

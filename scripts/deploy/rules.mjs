@@ -5,6 +5,8 @@ import * as compose from './rules/compose-rules.mjs';
 import { connections, disruption, quota, scaling } from './rules/capacity-rules.mjs';
 import { containersOf, ofKind, podOf, workloadsOf } from './manifests.mjs';
 import { found, probes, resources, restrictedPods, shutdown } from './rules/pod-rules.mjs';
+import { scalers } from './rules/scaler-rules.mjs';
+import { schedules } from './rules/schedule-rules.mjs';
 import { networkPolicies, references, rights, settings } from './rules/wiring-rules.mjs';
 
 /**
@@ -22,6 +24,8 @@ export function checkManifests(deployment) {
     quota,
     connections,
     scaling,
+    scalers,
+    schedules,
     disruption,
     references,
     networkPolicies,
@@ -51,13 +55,13 @@ export function checkStack(stack) {
 }
 
 /**
- * What holds for a part of an installation as well: its pods, and that nothing in it is a secret.
+ * What holds for a part of an installation as well: its pods, its times, and that nothing in it is a secret.
  *
  * @param {import('./manifests.mjs').Deployment} deployment
  * @returns {import('./manifests.mjs').Finding[]}
  */
 export function checkPart(deployment) {
-  return [restrictedPods, resources, settings].flatMap((rule) => rule(deployment));
+  return [restrictedPods, resources, schedules, settings].flatMap((rule) => rule(deployment));
 }
 
 /**

@@ -1,8 +1,12 @@
 // Mistakes that one could make in a rule. Each must be noticed by the unit tests of its alert.
 
-/** @typedef {{ what: string, alert: string, from: string, to: string }} RuleMutation */
+/** @typedef {import('../deploy/mutations/mutation.mjs').Mutation} Mutation */
 
-/** @type {RuleMutation[]} `from` stands once in the alert's rule, or in a rule that it reads */
+/**
+ * `from` stands once in the alert's rule, or in a rule that it reads.
+ *
+ * @type {readonly Mutation[]}
+ */
 export const RULE_MUTATIONS = [
   change('a threshold ten times too high', 'ErrorRateHigh', '> 0.05', '> 0.5'),
   change('a threshold that is always passed', 'ResponseTimeHigh', '> 1', '> 0'),
@@ -101,6 +105,62 @@ export const RULE_MUTATIONS = [
     'redis_memory_max_bytes',
   ),
   change('an outage of minutes taken for one of hours', 'TracesLost', 'for: 30m', 'for: 1m'),
+  change('shedding that nobody is told of', 'RequestsShed', '> 1', '> 1000'),
+  change('the fallback taken for its absence', 'RateLimiterInFallback', '== 1', '== 0'),
+  change('a lag of an hour', 'AuditLagging', '> 60', '> 3600'),
+  change('one of two ways to lose events', 'AuditEventsLost', 'audit_dropped_total', 'audit_vanished_total'),
+  change('dead letters that must be many', 'AuditDeadLetters', '> 0', '> 1000'),
+  change(
+    'a spool that shrinks',
+    'AuditSpoolGrows',
+    'deriv(audit_spool_bytes[10m]) > 0',
+    'deriv(audit_spool_bytes[10m]) < 0',
+  ),
+  change('the region lost', 'SessionRevocationsLate', 'max by (region)', 'max'),
+  change(
+    'any number of leaders',
+    'SessionMonitorDown',
+    'sum(session_monitor_leader) == 0',
+    'sum(session_monitor_leader) > 1',
+  ),
+  change(
+    'connected taken for unreachable',
+    'RedisUnreachable',
+    'redis_connected == 0',
+    'redis_connected == 1',
+  ),
+  change('the sum of all roles', 'RedisTimeouts', 'sum by (role)', 'sum'),
+  change('an unsafe server found safe', 'RedisUnsafe', '== 1', '== 2'),
+  change('successes counted', 'JobFailing', 'outcome="failed"', 'outcome="succeeded"'),
+  change('one process that sees no primary', 'PrimaryUnavailable', 'avg(', 'min('),
+  change('a lag of minutes', 'ReplicaLagging', '> 10', '> 600'),
+  change('refusals at any rate', 'PoolRefusals', '> 0.1', '>= 0'),
+  change('rows in the right place', 'PartitionStrays', '> 0', '== 0'),
+  change(
+    'a person woken for a slow burn',
+    'AvailabilityBudgetBurnsSlow',
+    'severity: warning',
+    'severity: critical',
+  ),
+  change('a budget ten times as large', 'AvailabilityBudgetSpent', '> 0.001', '> 0.01'),
+  change('a slow burn that nobody reads', 'LatencyBudgetBurnsSlow', 'severity: warning', 'severity: info'),
+  change('the budget of the other objectives', 'LatencyBudgetSpent', '> 0.05', '> 0.001'),
+  change(
+    'a person woken for a slow burn of errors',
+    'ErrorsBudgetBurnsSlow',
+    'severity: warning',
+    'severity: critical',
+  ),
+  change('a report that wakes somebody', 'ErrorsBudgetSpent', 'severity: info', 'severity: critical'),
+  change('told on the last day only', 'CertificateExpiresSoon', '3 * 86400', '86400 / 24'),
+  change(
+    'failures of the past',
+    'WalArchivingFails',
+    'increase(pg_stat_archiver_failed_count[15m])',
+    'pg_stat_archiver_failed_count',
+  ),
+  change('one restart is enough', 'ProcessRestarts', '> 3', '> 0'),
+  change('milliseconds taken for seconds', 'EventLoopDelayed', '> 0.2', '> 200'),
 ];
 
 /**
@@ -108,24 +168,25 @@ export const RULE_MUTATIONS = [
  * @param {string} alert
  * @param {string} from
  * @param {string} to
- * @returns {RuleMutation}
+ * @returns {Mutation}
  */
 function change(what, alert, from, to) {
-  return { what, alert, from, to };
+  return [alert, what, 'deployment/monitoring/rules', from, to];
 }
 
 /**
  * The mutation applied where the text stands first at or after the alert; else, for an expression that the
  * alert reads from a recording rule, where it stands first.
  * @param {string} text of a rule file
- * @param {RuleMutation} mutation
+ * @param {Mutation} mutation
  * @returns {string | null} null when the file does not define the alert
  */
-export function mutate(text, { alert, from, to }) {
+export function mutate(text, [alert, , , from, to]) {
   const start = text.indexOf(`alert: ${alert}\n`);
   if (start === -1) return null;
   const end = text.indexOf('- alert:', start + 1);
   const own = text.slice(start, end === -1 ? undefined : end);
+  if (typeof from !== 'string') throw new Error(`${alert}: a text is replaced, not ${String(from)}`);
   const at = own.includes(from) ? start + own.indexOf(from) : text.indexOf(from);
   if (at === -1) throw new Error(`${alert} does not contain ${from}`);
   return text.slice(0, at) + to + text.slice(at + from.length);

@@ -153,7 +153,7 @@ export function connectionsOf(environment, replicas) {
 }
 
 /**
- * The autoscaler's bounds, its targets, and nothing else that scales or sizes by the same measure.
+ * The autoscaler's bounds, and by what it scales.
  *
  * @param {Deployment} deployment
  * @returns {Finding[]}
@@ -171,22 +171,11 @@ export function scaling({ objects, metrics }) {
       } = autoscaler.spec ?? {};
       const target = scaled.find(({ metadata }) => metadata?.name === scaleTargetRef?.name);
       const resources = measures.flatMap(({ resource }) => resource?.name ?? []);
-      const sized = ofKind(objects, 'VerticalPodAutoscaler')
-        .filter(
-          ({ spec }) =>
-            spec?.targetRef?.name === scaleTargetRef?.name && spec?.updatePolicy?.updateMode !== 'Off',
-        )
-        .flatMap(({ spec }) =>
-          (spec?.resourcePolicy?.containerPolicies ?? [{}]).flatMap(
-            ({ controlledResources = ['cpu', 'memory'] }) => controlledResources,
-          ),
-        );
       return found('scaling', nameOf(autoscaler), [
         target === undefined && `scales ${String(scaleTargetRef?.name)}, which does not exist`,
         minReplicas < PODS_MIN && `minReplicas is below ${String(PODS_MIN)}`,
         maxReplicas !== PODS_MAX && `maxReplicas is not ${String(PODS_MAX)}`,
         !resources.includes('cpu') && 'does not scale on CPU',
-        resources.some((name) => sized.includes(name)) && 'a VPA sizes pods by what this scales on',
         ...measures.map(({ pods }) => {
           const name = pods?.metric?.name;
           // The adapter's rule renames counters: http_requests_total becomes http_requests_per_second.

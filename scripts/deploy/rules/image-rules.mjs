@@ -15,7 +15,7 @@ const SECRET = /(KEY|PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIALS?)S?=(?!(true|false
  * @returns {Finding[]}
  */
 export function dockerfile(text, where) {
-  const instructions = instructionsOf(text);
+  const instructions = dockerInstructions(text);
   const starts = instructions.flatMap(({ name }, index) => (name === 'FROM' ? [index] : []));
   const last = instructions.slice(starts.at(-1));
   const stages = instructions.flatMap(({ name, rest }) =>
@@ -94,7 +94,7 @@ function isExec(rest) {
  * @param {string} text
  * @returns {{ name: string, rest: string }[]}
  */
-function instructionsOf(text) {
+export function dockerInstructions(text) {
   const lines = text
     .split('\n')
     .filter((line) => !line.trim().startsWith('#'))
