@@ -40,6 +40,18 @@ describe('the workflows', () => {
     ]);
   });
 
+  it('rehearse each night whatever can be rehearsed, soak, and audit the packages', () => {
+    const run = Object.keys(read('nightly.yml').jobs)
+      .flatMap((job) => stepsOf('nightly.yml', job))
+      .join('\n');
+    const rehearsed = [...run.matchAll(/npm run rehearse:(\w+)/g)].map(([, name]) => name);
+    expect(rehearsed).toEqual(
+      expect.arrayContaining(['compose', 'k8s', 'node', 'image', 'restore', 'retention']),
+    );
+    expect(run).toContain('npm run load -- soak');
+    expect(run).toContain('npm audit');
+  });
+
   it('deploy what passed: image by commit, staging, tests, approval, production, watch, and back', () => {
     const { jobs, on } = read('deploy.yml');
     expect(on).toEqual({ workflow_run: { workflows: ['ci'], types: ['completed'], branches: ['main'] } });
