@@ -1,6 +1,7 @@
 // @ts-check
 // k6 in rounds of a fixed length, so that every request of it has an end that is known.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT } from '../../setup/project.mjs';
@@ -53,12 +54,12 @@ export class Crowd {
     child.stderr.setEncoding('utf8').on('data', (/** @type {string} */ chunk) => {
       errors = (errors + chunk).slice(-2000);
     });
-    const code = await new Promise((resolve) => child.once('close', resolve));
-    if (code !== 0) throw new Error(`k6 ended with ${String(code)}: ${errors.trim()}`);
+    await once(child, 'close');
+    if (child.exitCode !== 0) throw new Error(`k6 ended with ${String(child.exitCode)}: ${errors.trim()}`);
     const visits = readFileSync(log, 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('{'))
-      .map((line) => /** @type {Visit} */ (/** @type {unknown} */ (JSON.parse(line))));
+      .map((line) => /** @type {Visit} */ (parse(line)));
     this.visits.push(...visits);
     this.notSent += droppedIn(summary);
     return visits;
@@ -88,10 +89,13 @@ export class Crowd {
   }
 }
 
+/** @param {string} json @returns {unknown} */
+const parse = (json) => JSON.parse(json);
+
 /** @param {string} summary */
 function droppedIn(summary) {
   const { metrics } = /** @type {{ metrics?: { dropped_iterations?: { count?: number } } }} */ (
-    /** @type {unknown} */ (JSON.parse(readFileSync(summary, 'utf8')))
+    parse(readFileSync(summary, 'utf8'))
   );
   return metrics?.dropped_iterations?.count ?? 0;
 }
@@ -104,6 +108,7 @@ export const hasFailed = ({ status }) => status === 0 || status >= 400;
 
 /** How many of each kind, and what failed of them. @param {readonly Visit[]} visits */
 export function summaryOf(visits) {
+  /** @type {Map<string, number>} */
   const counts = new Map();
   for (const visit of visits) {
     const what = hasFailed(visit) ? `${visit.kind} ${String(visit.status)} ${visit.code}`.trim() : visit.kind;

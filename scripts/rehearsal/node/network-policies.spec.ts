@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseObjects } from '../../deploy/manifests.mjs';
-import { allowedBy, policiesFor } from './network-policies.mjs';
+import { allowedBy, type Peer, policiesFor } from './network-policies.mjs';
 
 const SHIPPED = parseObjects(
   readFileSync(join(import.meta.dirname, '../../../deployment/k8s/network-policy.yaml'), 'utf8'),
@@ -9,7 +9,7 @@ const SHIPPED = parseObjects(
 );
 const PORTS = { http: 3000, management: 9464 };
 
-function pod(component: string, name = 'caudal') {
+function pod(component: string, name = 'caudal'): Peer {
   return {
     name: component,
     namespace: 'caudal',
@@ -19,11 +19,11 @@ function pod(component: string, name = 'caudal') {
   };
 }
 
-function outside(access?: string) {
+function outside(access?: string): Peer {
   return {
     name: access ?? 'stranger',
     namespace: access ?? 'default',
-    namespaceLabels: access === undefined ? {} : { 'caudal.io/access': access },
+    namespaceLabels: { ...(access !== undefined && { 'caudal.io/access': access }) },
     labels: {},
     ports: {},
   };

@@ -1,4 +1,5 @@
 // @ts-check
+/* global structuredClone */
 // What an installation brings beside the manifests: its secrets, and the addresses of its databases.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { NODE_ADDRESS } from './node-network.mjs';
@@ -13,9 +14,11 @@ const NAMESPACE = 'caudal';
 
 /** @returns {Keys} */
 export const createKeys = () => ({
-  jwtPrivateKey: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({
-    ...{ type: 'pkcs8', format: 'pem' },
-  }),
+  jwtPrivateKey: generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  }).privateKey,
   fieldEncryptionKeys: `k1:${randomBytes(32).toString('base64')}`,
 });
 

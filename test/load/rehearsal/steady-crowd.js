@@ -1,5 +1,6 @@
 // @ts-check
-/* global crypto */
+/* global __VU, console, crypto */
+/* eslint no-console: off -- its lines are the record */
 // Reads, orders with an Idempotency-Key and additions to carts at a steady rate, for rehearsals that break something
 // meanwhile. Nothing is sent twice: what a retry can save is the gateway's to save. Each answer is a line of JSON on the
 // console (`--console-output`), which the rehearsal compares with the database. `npm run rehearse:node`

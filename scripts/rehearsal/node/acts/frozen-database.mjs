@@ -21,7 +21,8 @@ export async function freezePostgres({ installation: { pods, stores }, rehearsal
   say('  PostgreSQL is frozen, primary and standby');
   let wasAlwaysReady = true;
   try {
-    for (const endMs = performance.now() + FROZEN_MS; performance.now() < endMs; await pause(1_000)) {
+    const endMs = performance.now() + FROZEN_MS;
+    while (performance.now() < endMs) {
       for (const { address } of before) {
         for (const path of ['/health/live', '/health/ready', '/health']) {
           const key = `${path} ${await statusOf(address, path)}`;
@@ -29,6 +30,7 @@ export async function freezePostgres({ installation: { pods, stores }, rehearsal
         }
       }
       wasAlwaysReady &&= (await pods.list('api')).every(({ isReady }) => isReady);
+      await pause(1_000);
     }
   } finally {
     stores.signalPostgres('SIGCONT');

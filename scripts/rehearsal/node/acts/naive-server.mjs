@@ -76,6 +76,7 @@ export async function restartNaiveServer({ installation: { kubectl }, rehearsal:
 async function client(host, crowd) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   while (!crowd.isOver) {
+    /** @type {boolean} */
     const isAnswered = await new Promise((resolve) => {
       const request = get({ host, port: PORT, agent, timeout: 5_000 }, (answer) => {
         answer.resume().once('end', () => {
