@@ -14,7 +14,11 @@ const HEAD = `# Copy to .env. Read by docker compose for its own files, and by e
 /** Variables of the compose files themselves: what they are without being set, and what they are for. */
 const STACK = /** @type {const} */ ([
   ['CAUDAL_IMAGE', 'registry.example.com/caudal:0.1.0', 'The image of the application.'],
-  ['CAUDAL_COLOUR', 'blue', 'Its colour. deployment/scripts/deploy.sh sets both: the names in nginx/upstreams.conf have it.'],
+  [
+    'CAUDAL_COLOUR',
+    'blue',
+    'Its colour. deployment/scripts/deploy.sh sets both: the names in nginx/upstreams.conf have it.',
+  ],
   ['NGINX_IMAGE', 'docker.io/library/nginx:1.28.0-bookworm', 'The image of the gateway.'],
   ['SECRETS_DIR', './secrets', 'Where deployment/scripts/create-secrets.sh made the secrets.'],
   ['CAUDAL_ENV_FILE', '.env', 'The file with the settings of the application: this one.'],
