@@ -31,7 +31,8 @@ describe('the gateway in front of two processes', () => {
         RATE_LIMIT_ENABLED: 'true',
         RATE_LIMIT_PER_MINUTE: String(RATE_LIMIT),
         RATE_LIMIT_USER_PER_MINUTE: '10000',
-        SHUTDOWN_DELAY_MS: '0',
+        // As in the compose stack, and longer than the gateway keeps a connection that it does not use.
+        SHUTDOWN_DELAY_MS: '5000',
         LOG_LEVEL: 'info',
         ACCESS_LOG: 'all',
       }),

@@ -88,6 +88,13 @@ export const SERVER_MUTATIONS = [
   ],
   ['gateway', 'reads that fail with one process', HTTPS, ' invalid_header non_idempotent', ''],
   ['gateway', 'a connection for each request', `${NGINX}/conf.d/upstream.conf`, 'keepalive 64;', ''],
+  [
+    'gateway',
+    'requests on connections that close',
+    `${NGINX}/conf.d/upstream.conf`,
+    /keepalive_timeout 4s/g,
+    'keepalive_timeout 55s',
+  ],
   ['gateway', 'round robin', `${NGINX}/conf.d/upstream.conf`, 'least_conn;', ''],
   ['gateway', 'no ejection', `${NGINX}/upstreams.conf`, / max_fails=\d fail_timeout=5s| max_fails=0/g, ''],
   ['gateway', 'tokens in the log', `${NGINX}/conf.d/access-log.conf`, '$logged_path"', '$logged_path?$args"'],

@@ -7,6 +7,8 @@ import { found } from './pod-rules.mjs';
 const CLIENT_SECONDS_MAX = 15;
 /** HSTS lists ask for a year; the shop says two. */
 const HSTS_SECONDS_MIN = 31_536_000;
+/** SHUTDOWN_DELAY_MS of the compose stack. */
+const SHUTDOWN_DELAY_SECONDS = 5;
 const OLD_PROTOCOL = /\b(?:SSLv\d|TLSv1|TLSv1\.1)(?![.\d])/;
 const WEAK_CIPHER = /\b(?:RC4|3?DES|MD5|NULL|EXPORT|CBC3?)\b|(?:^|:)(?:AES|RSA|DHE)/;
 
@@ -60,6 +62,9 @@ export function gateway(files) {
     value('limit_req_status') !== '429' && 'refuses with another status than 429',
     !/least_conn;/.test(blockOf('upstream caudal')) && 'does not choose the process with the fewest requests',
     !/keepalive \d+;/.test(blockOf('upstream caudal')) && 'opens a connection for each request',
+    ![...all.matchAll(/^upstream [^}]*?keepalive_timeout (\d+)s;/gm)].every(
+      ([, seconds]) => Number(seconds) < SHUTDOWN_DELAY_SECONDS,
+    ) && 'keeps a connection for longer than a process waits before it closes it',
     !/max_fails=\d/.test(upstreams) && 'goes on asking a process that is gone',
     /non_idempotent/.test(all.replace(/location @repeatable \{[^}]*\}/, '')) &&
       'repeats what may not be repeated',
