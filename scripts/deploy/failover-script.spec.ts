@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fakePrograms, runScript } from '../../test/support/shell-script.js';
-import { waitFor } from '../../test/support/wait-for.js';
+import { fakePrograms, killAt, NOTE, runScript } from '../../test/support/shell-script.js';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const PGBOUNCER = 'deployment/docker/pgbouncer/pgbouncer.ini';
@@ -15,14 +12,7 @@ const PATIENCE_MS = 40_000;
  * An engine with three servers: a file NAME for each says what it is ("primary 1 500"), "away" or "stopped", NAME.follows
  * whom it follows, NAME.note what is in its volume. `log` has what was changed.
  */
-const DOCKER = `
-note() {
-  echo "$*" >>"$FAKE/log"
-  while [ -e "$FAKE/hold" ] && [ "$(cat "$FAKE/hold")" = "\${1%% *}" ]; do
-    : >"$FAKE/held"
-    sleep 0.05
-  done
-}
+const DOCKER = `${NOTE}
 case "$*" in
   info) ;;
   'compose config'*) printf '{\\n  "name": "shop",\\n}\\n' ;;
@@ -191,16 +181,7 @@ describe('failover.sh', () => {
     'goes on after a kill -9 in the step %s',
     async (step) => {
       const host = install(LOST);
-      host.set('hold', step);
-      const child = spawn(join(host.directory, 'deployment/scripts/failover.sh'), [], {
-        env: { PATH: host.PATH },
-        stdio: 'ignore',
-        detached: true,
-      });
-      await waitFor(`the step ${step}`, () => existsSync(join(host.folder, 'held')), PATIENCE_MS);
-      process.kill(-(child.pid ?? 0), 'SIGKILL');
-      await once(child, 'close');
-      host.set('hold');
+      await killAt(host, step, 'failover.sh', [], PATIENCE_MS);
       const { code, errors } = await host.failover();
       expect([code, errors]).toEqual([0, '']);
       expect(host.state('postgres-3')).toBe('primary 2 500');

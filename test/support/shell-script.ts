@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from './wait-for.js';
 
 const SCRIPTS = join(import.meta.dirname, '../../deployment/scripts');
 
@@ -49,4 +50,41 @@ export function fakePrograms(programs: Record<string, string>): {
     chmodSync(join(folder, name), 0o755);
   }
   return { folder, PATH: `${folder}:${process.env['PATH'] ?? ''}` };
+}
+
+/** For a fake program: notes in `log` what was changed, and waits in the step that the file `hold` names. */
+export const NOTE = `
+note() {
+  echo "$*" >>"$FAKE/log"
+  while [ -e "$FAKE/hold" ] && [ "$(cat "$FAKE/hold")" = "\${1%% *}" ]; do
+    : >"$FAKE/held"
+    sleep 0.05
+  done
+}`;
+
+/** Where a script runs beside fake programs, see {@link fakePrograms}. */
+interface Installation {
+  readonly directory: string;
+  readonly folder: string;
+  readonly PATH: string;
+}
+
+/** Runs a script until a step of {@link NOTE}, and ends it and what it has started there by kill -9. */
+export async function killAt(
+  { directory, folder, PATH }: Installation,
+  step: string,
+  script: string,
+  args: readonly string[],
+  deadlineMs: number,
+): Promise<void> {
+  writeFileSync(join(folder, 'hold'), step);
+  const child = spawn(join(directory, 'deployment/scripts', script), args, {
+    env: { PATH },
+    stdio: 'ignore',
+    detached: true,
+  });
+  await waitFor(`the step ${step}`, () => existsSync(join(folder, 'held')), deadlineMs);
+  process.kill(-(child.pid ?? 0), 'SIGKILL');
+  await once(child, 'close');
+  writeFileSync(join(folder, 'hold'), '');
 }

@@ -3,7 +3,7 @@ import { CallDeadlines } from './call-deadlines.js';
 import { outcomeOfError } from './call-outcome.js';
 import type { Action, BreakerOptions, CallOutcome, RunningCall } from './circuit-breaker.js';
 import { CallTimeoutError } from './circuit-breaker.errors.js';
-import { type Admitted, CallCounts, type CallHost, SignalHolder, WatchedCall } from './protected-call.js';
+import { CallCounts, type CallHost, SignalHolder, WatchedCall } from './protected-call.js';
 
 export interface Judge {
   /** Takes the result of a call that was admitted under the generation, or with the lease. */
@@ -99,10 +99,6 @@ export class CallRunner implements CallHost {
     });
   }
 
-  concluded({ generation, leaseId, startedMs }: Admitted, outcome: CallOutcome): void {
-    this.conclude(generation, leaseId, outcome, startedMs);
-  }
-
   ended(): void {
     this.running -= 1;
   }
@@ -112,12 +108,7 @@ export class CallRunner implements CallHost {
     return new CallTimeoutError(this.name);
   }
 
-  private conclude(
-    generation: number,
-    leaseId: string | null,
-    outcome: CallOutcome,
-    startedMs: number,
-  ): void {
+  conclude(generation: number, leaseId: string | null, outcome: CallOutcome, startedMs: number): void {
     const nowMs = this.clock.monotonicMs();
     const durationMs = nowMs - startedMs;
     this.counts.outcomes[outcome] += 1;

@@ -18,18 +18,11 @@ export class SignalHolder implements RunningCall {
   }
 }
 
-/** Under what a call was admitted, and when it began. */
-export interface Admitted {
-  readonly generation: number;
-  readonly leaseId: string | null;
-  readonly startedMs: number;
-}
-
 /** What a watched call needs of whoever runs it. */
 export interface CallHost {
   readonly deadlines: CallDeadlines | null;
-  /** The caller was told `outcome`. */
-  concluded(call: Admitted, outcome: CallOutcome): void;
+  /** Counts what the caller is told of a call, and has it judged. */
+  conclude(generation: number, leaseId: string | null, outcome: CallOutcome, startedMs: number): void;
   /** The work has ended, whether or not somebody still waits for it. */
   ended(): void;
   timedOut(): Error;
@@ -40,7 +33,7 @@ export interface CallHost {
  * A call that its deadline or its caller may give up on, with the promise that the caller has. One object with
  * methods: closures for each of them would cost half as much again as the rest of a call.
  */
-export class WatchedCall<T> extends SignalHolder implements Due, Admitted {
+export class WatchedCall<T> extends SignalHolder implements Due {
   dueMs = 0;
   earlier: Due | null = null;
   later: Due | null = null;
@@ -50,9 +43,9 @@ export class WatchedCall<T> extends SignalHolder implements Due, Admitted {
 
   constructor(
     private readonly host: CallHost,
-    readonly generation: number,
-    readonly leaseId: string | null,
-    readonly startedMs: number,
+    private readonly generation: number,
+    private readonly leaseId: string | null,
+    private readonly startedMs: number,
     private readonly caller: AbortSignal | undefined,
     private readonly resolve: (value: T) => void,
     private readonly reject: (reason: unknown) => void,
@@ -74,22 +67,26 @@ export class WatchedCall<T> extends SignalHolder implements Due, Admitted {
 
   succeed(value: T): void {
     if (!this.end()) return;
-    this.host.concluded(this, 'success');
+    this.conclude('success');
     this.resolve(value);
   }
 
   fail(error: unknown): void {
     if (!this.end()) return;
-    this.host.concluded(this, this.host.outcomeOf(error));
+    this.conclude(this.host.outcomeOf(error));
     this.reject(error);
   }
 
   /** Tells the caller before the work has ended, which is asked to end. */
   private giveUpWith(outcome: CallOutcome, reason: unknown): void {
     this.answer();
-    this.host.concluded(this, outcome);
+    this.conclude(outcome);
     this.reject(reason);
     this.giveUp(reason);
+  }
+
+  private conclude(outcome: CallOutcome): void {
+    this.host.conclude(this.generation, this.leaseId, outcome, this.startedMs);
   }
 
   /** False when the caller was answered before. */
