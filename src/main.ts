@@ -1,23 +1,39 @@
+import { endWhenCrashed } from './bootstrap/crash.js';
 import { createApplication } from './bootstrap/create-application.js';
 import { describeOpen, shutDown, type ShutdownPlan } from './bootstrap/graceful-shutdown.js';
 import { RequestDeadlines } from './bootstrap/http/request-deadlines.js';
 import { createManagementServer } from './bootstrap/management-server.js';
 import { listenToStopSignals } from './bootstrap/stop-signals.js';
 import { waitForDatabase } from './bootstrap/wait-for-database.js';
-import { Clock } from './common/clock.js';
+import { Clock, SystemClock } from './common/clock.js';
 import { ConfigurationError, loadConfig } from './config/index.js';
 import { HealthAnswers, ProcessState } from './core/health/index.js';
 import { OptimizedPrismaService } from './infrastructure/database/prisma/index.js';
+import { type ErrorReporter, startErrorReports } from './infrastructure/error-reports/index.js';
 import { createLogger } from './infrastructure/logging/index.js';
 import { Metrics } from './infrastructure/metrics/index.js';
 import { activeTracing } from './infrastructure/tracing/index.js';
 import { RedisSettingsCheck } from './infrastructure/redis/index.js';
 
+let reporter: ErrorReporter | null = null;
+
 /** Starts the process, and ends it in order when it is told to. Exit code 0 means that nothing was cut off. */
 async function main(): Promise<void> {
   const config = loadConfig();
   const { env } = config;
-  const logger = createLogger(env.LOG_LEVEL);
+  const clock = new SystemClock();
+  const reports = await startErrorReports(config, clock);
+  reporter = reports;
+  const logger = createLogger(
+    env.LOG_LEVEL,
+    1,
+    reports === null
+      ? null
+      : (fields, message) => {
+          reports.report(fields, message);
+        },
+  );
+  endWhenCrashed(process, logger, reports);
   if (config.ephemeralSecrets.length > 0) {
     logger.warn(
       { settings: config.ephemeralSecrets },
@@ -25,10 +41,11 @@ async function main(): Promise<void> {
     );
   }
 
-  const app = await createApplication(config, logger);
+  const app = await createApplication(config, logger, clock);
   const state = app.get(ProcessState);
   const metrics = app.get(Metrics);
   metrics.collectProcessMetrics();
+  reports?.expose(metrics);
   const management = createManagementServer(metrics, app.get(HealthAnswers));
   const fastify = app.getHttpAdapter().getInstance();
 
@@ -48,7 +65,7 @@ async function main(): Promise<void> {
     inFlight: () => inFlight,
     unanswered: () => app.get(RequestDeadlines).unanswered(),
     // Last, so that the spans of the closing are among those that are sent.
-    close: () => app.close().finally(() => activeTracing()?.close()),
+    close: () => app.close().finally(() => Promise.all([activeTracing()?.close(), reports?.close()])),
     logger,
   };
   const exit = (code: number): never => {
@@ -91,5 +108,6 @@ main().catch((error: unknown) => {
       ? error.problems
       : [String(error instanceof Error ? error.message : error)];
   for (const line of lines) process.stderr.write(`caudal: ${line}\n`);
-  process.exit(1);
+  reporter?.report({ err: error }, 'the process could not start');
+  void Promise.resolve(reporter?.close()).finally(() => process.exit(1));
 });

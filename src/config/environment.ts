@@ -3,6 +3,7 @@ import { AUDIT_LOG } from './environment/audit-log.js';
 import { CACHE } from './environment/cache.js';
 import { CIRCUIT_BREAKER } from './environment/circuit-breaker.js';
 import { DATABASE } from './environment/database.js';
+import { ERROR_REPORTS } from './environment/error-reports.js';
 import { LOAD_SHEDDING } from './environment/load-shedding.js';
 import { ORDERS } from './environment/orders.js';
 import { PROCESS } from './environment/process.js';
@@ -31,4 +32,5 @@ export const ENVIRONMENT = {
   ...CIRCUIT_BREAKER,
   ...AUDIT_LOG,
   ...TRACING,
+  ...ERROR_REPORTS,
 };

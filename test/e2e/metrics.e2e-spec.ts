@@ -24,9 +24,11 @@ describe('the metrics', () => {
 
   beforeAll(async () => {
     services = await startTestServices();
+    const nobody = `127.0.0.1:${String(await findFreePort())}`;
     application = await AppProcess.start(
       testEnvironment(services, {
-        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${String(await findFreePort())}`,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://${nobody}`,
+        SENTRY_DSN: `http://key@${nobody}/1`,
       }),
     );
     text = await (await fetch(`${application.managementUrl}/metrics`)).text();

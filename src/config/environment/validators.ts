@@ -52,3 +52,10 @@ export const postgresUrl = makeValidator<string>((input) => {
     throw new Error('expected a URL starting with postgres:// or postgresql://');
   return input;
 });
+
+/** Empty, or `https://KEY@HOST/PATH/PROJECT`, as Sentry shows it. The error does not repeat it: it is a credential. */
+export const sentryDsn = makeValidator<string>((input) => {
+  if (input !== '' && !/^https?:\/\/\w+(?::\w+)?@[^\s/@]+\/(?:\S+\/)?\d+$/.test(input))
+    throw new Error('expected a DSN of Sentry: https://KEY@HOST/PROJECT');
+  return input;
+});

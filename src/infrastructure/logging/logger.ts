@@ -25,8 +25,11 @@ export interface ProcessLogger extends Logger {
   flush(): void;
 }
 
+/** Hears of every line of level ERROR, whatever the level that is written. */
+export type ErrorListener = (fields: object, message: string) => void;
+
 /** `fd`: where the lines go, standard output unless it is said. */
-export function createLogger(level: LogLevel, fd = 1): ProcessLogger {
+export function createLogger(level: LogLevel, fd = 1, onError: ErrorListener | null = null): ProcessLogger {
   const stream = destination({ fd, sync: false, minLength: LOG_BUFFER_BYTES });
   let timer: NodeJS.Timeout | null = null;
   const flushed = {
@@ -50,7 +53,9 @@ export function createLogger(level: LogLevel, fd = 1): ProcessLogger {
   return {
     pino: instance,
     error: (fields, message) => {
-      instance.error(traced(fields), message);
+      const all = traced(fields);
+      instance.error(all, message);
+      onError?.(all, message);
     },
     warn: (fields, message) => {
       instance.warn(traced(fields), message);
