@@ -291,8 +291,33 @@ describe('the script of the windows', () => {
       expect(await redis.strlen(key)).toBeLessThanOrEqual(12 + 130 * 12);
       const ttlMs = await redis.pttl(key);
       expect(ttlMs).toBeGreaterThan(0);
-      expect(ttlMs).toBeLessThanOrEqual(60_000);
+      expect(ttlMs).toBeLessThanOrEqual(90_000);
     }
+  });
+
+  it('is kept for its window after each point, though most only add a record', async () => {
+    const key = newKey();
+    const WINDOW_MS = 60_000;
+    const LONG_MS = 10_000_000;
+    let expiresAtMs = 0;
+    let writtenAnew = 0;
+    for (let now = atMs; now < atMs + 4 * WINDOW_MS; now += 7_001) {
+      await windowTake.run(
+        redis,
+        [key],
+        [encodeTerms([{ limit: 90, windowMs: WINDOW_MS }]), 'take', '', now],
+      );
+      const ttlMs = await redis.pttl(key);
+      if (ttlMs < LONG_MS / 2) {
+        expiresAtMs = now + ttlMs;
+        writtenAnew += 1;
+        await redis.pexpire(key, LONG_MS);
+      }
+      expect(expiresAtMs).toBeGreaterThan(now + WINDOW_MS);
+    }
+    expect(writtenAnew).toBeLessThanOrEqual(9);
+    // 9 records of the window, and those of half a window that it does not reach any more.
+    expect(await redis.strlen(key)).toBeLessThanOrEqual(12 + 14 * 12);
   });
 
   it('reads the time of the server when nobody says another', async () => {

@@ -5,7 +5,8 @@
 -- look at one log: their keys are the same and follow each other, and what is taken is taken once for all of
 -- them. Up to 128 points a window is exact to the millisecond; above, hits that share a cell of a 64th of the
 -- window share a record that carries the time of the last one. A point therefore counts for its window or
--- slightly longer, never shorter, and a log has at most 130 records however many points it counts.
+-- slightly longer, never shorter, and a log has at most 130 records however many points it counts. It is kept until
+-- half of its longest window after the last point has left.
 --
 -- KEYS[1..n]  log of each window, strings: blocked until (6 bytes, ms), sum before the first record (6), records
 --             of 12: time (6, ms), sum (6); numbers are big-endian. One key for several windows is short for as
@@ -29,15 +30,75 @@
 -- Complexity O(n) for n keys of bounded size, with O(log r) steps in the r records of each.
 -- Cluster: the keys of one call share their hash tag.
 local mode, orders = ARGV[2] or 'take', ARGV[3] ~= '' and ARGV[3] or nil
-local read, write, sub, byte, floor = struct.unpack, struct.pack, string.sub, string.byte, math.floor
+local read, write, sub, byte = struct.unpack, struct.pack, string.sub, string.byte
+local floor, ceil, max = math.floor, math.ceil, math.max
 local TERMS, HEAD, RECORD, RECORDS_MAX, EXACT_MAX, CELLS = 15, 12, 12, 130, 128, 64
-local EMPTY = write('>I6I6', 0, 0)
+local EMPTY = '\0\0\0\0\0\0\0\0\0\0\0\0'
 local NEVER = 2 ^ 48 - 1
 
 local now = tonumber(ARGV[4])
 if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + floor(time[2] / 1000)
+end
+
+-- By far the most calls take one point from windows of one log that have room for more. They do without the functions
+-- and tables that everything else needs, and add a record to the log where it is. It is written anew, without what no
+-- window reaches, by the first call in each half of the longest window, which also has it kept for half a window more.
+if #KEYS == 1 and mode == 'take' and not orders then
+  local key, terms = KEYS[1], ARGV[1]
+  local a, b, c, d, e, f, g, h, j, k = byte(terms, 11, 15)
+  local life = (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e
+  local log = redis.call('GET', key)
+  local count = log and (#log - HEAD) / RECORD or 0
+  local blocked, base, oldest, last, sum = 0, 0, now, 0, 0
+  local is_plain = not log or count > 0 and count < RECORDS_MAX
+  if count > 0 then
+    blocked, base, oldest = read('>I6I6I6', log)
+    last, sum = read('>I6I6', log, #log - RECORD + 1)
+    is_plain = is_plain and blocked <= now and last <= now and floor(now * 2 / life) == floor(last * 2 / life)
+  end
+  local reply, cell, at = '', life, 1
+  while is_plain and at < #terms do
+    a, b, c, d, e, f, g, h, j, k = byte(terms, at, at + 9)
+    local window = (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e
+    local limit = (((f * 128 + g) * 128 + h) * 128 + j) * 128 + k
+    local before = base
+    if last <= now - window then
+      before = sum
+    elseif oldest <= now - window then
+      local from, to = 2, count
+      while from < to do
+        local middle = floor((from + to) / 2)
+        if read('>I6', log, HEAD + (middle - 1) * RECORD + 1) > now - window then
+          to = middle
+        else
+          from = middle + 1
+        end
+      end
+      before = read('>I6', log, HEAD + (from - 1) * RECORD - 5)
+    end
+    local left = limit - (sum - before) - 1
+    is_plain = left > 0
+    reply = reply .. write('>I4I4I6I6', 1, max(0, left), 0, window)
+    if limit <= EXACT_MAX then
+      cell = 1
+    elseif cell * CELLS > window then
+      cell = max(1, floor(window / CELLS))
+    end
+    at = at + TERMS
+  end
+  if is_plain then
+    local record = write('>I6I6', now, sum + 1)
+    if not log then
+      redis.call('SET', key, EMPTY .. record, 'PX', life + ceil(life / 2))
+    elseif floor(now / cell) == floor(last / cell) then
+      redis.call('SETRANGE', key, #log - RECORD, record)
+    else
+      redis.call('APPEND', key, record)
+    end
+    return reply
+  end
 end
 
 -- Length and limit of a window, and how long its log looks back.
@@ -90,35 +151,6 @@ local function open(i)
   return write('>I6I6', blocked, base) .. sub(log, HEAD + (first - 1) * RECORD + 1), count - first + 1, blocked, base, last, sum
 end
 
--- By far the most calls take one point from one window that has its log to itself: the same as below, without
--- the tables that several windows and orders need.
-local is_plain = #KEYS == 1 and mode == 'take' and not orders
-if is_plain and #ARGV[1] == TERMS and sub(ARGV[1], 1, 5) == sub(ARGV[1], 11) then
-  local window, limit = window_of(1)
-  local log, count, blocked, base, last, sum = open(1)
-  local granted, retry = 0, 0
-  if blocked <= now and sum - base < limit then
-    local cell = limit > EXACT_MAX and math.max(1, floor(window / CELLS)) or 1
-    local at = last > now and last or now
-    if count > 0 and (count >= RECORDS_MAX or floor(at / cell) == floor(last / cell)) then
-      log = sub(log, 1, -RECORD - 1)
-    else
-      count = count + 1
-    end
-    granted, last, sum = 1, at, sum + 1
-    log = log .. write('>I6I6', at, sum)
-    redis.call('SET', KEYS[1], log, 'PX', last + window - now)
-  end
-  local used = sum - base
-  if used >= limit then
-    retry = read('>I6', log, HEAD + (first_above(log, 2, 1, count, base + used - limit) - 1) * RECORD + 1) + window - now
-  end
-  if blocked > now then
-    retry = math.max(retry, blocked - now)
-  end
-  return write('>I4I4I6I6', granted, math.max(0, limit - used), retry, used > 0 and last + window - now or 0)
-end
-
 -- Sum before the first record that the window reaches.
 local function sum_before(window, log, count, base, last, sum)
   if count == 0 or read('>I6', log, HEAD + 1) > now - window then
@@ -132,13 +164,13 @@ end
 
 -- How far apart hits of the window can be and still share a record.
 local function cell_of(window, limit)
-  return limit > EXACT_MAX and math.max(1, floor(window / CELLS)) or 1
+  return limit > EXACT_MAX and max(1, floor(window / CELLS)) or 1
 end
 
 -- The log with points more, its number of records and the time of its last one.
 local function append(log, count, last, at, sum, cell)
   if count > 0 then
-    at = math.max(last, at)
+    at = max(last, at)
     if count >= RECORDS_MAX or floor(at / cell) == floor(last / cell) then
       return sub(log, 1, -RECORD - 1) .. write('>I6I6', at, sum), count, at
     end
@@ -155,40 +187,13 @@ local function wait_for(points, window, limit, log, count, before, sum)
   return read('>I6', log, HEAD + (first_above(log, 2, 1, count, before + lack - 1) - 1) * RECORD + 1) + window - now
 end
 
--- The same for windows that look at one log.
-if is_plain then
-  local log, count, blocked, base, last, sum = open(1)
-  local fits, windows, limits, before, cell = blocked <= now, {}, {}, {}, nil
-  for i = 1, #ARGV[1] / TERMS do
-    local window, limit = window_of(i)
-    windows[i], limits[i] = window, limit
-    before[i] = sum_before(window, log, count, base, last, sum)
-    fits = fits and sum - before[i] < limit
-    cell = math.min(cell or window, cell_of(window, limit))
-  end
-  if fits then
-    sum = sum + 1
-    log, count, last = append(log, count, last, now, sum, cell)
-    redis.call('SET', KEYS[1], log, 'PX', last + life_of(1) - now)
-  end
-  for i, window in ipairs(windows) do
-    local limit = limits[i]
-    local used = sum - before[i]
-    local retry = wait_for(1, window, limit, log, count, before[i], sum)
-    if blocked > now then
-      retry = math.max(retry, blocked - now)
-    end
-    before[i] = write('>I4I4I6I6', fits and 1 or 0, math.max(0, limit - used), retry, used > 0 and last + window - now or 0)
-  end
-  return table.concat(before)
-end
-
 -- Whether every window has what its order needs, before anything is taken.
 local logs, is_admitted = {}, true
 local from = 1
-while from <= #KEYS do
+local windows_count = #ARGV[1] / TERMS
+while from <= windows_count do
   local to = from
-  while KEYS[to + 1] == KEYS[from] do
+  while to < windows_count and (KEYS[to + 1] or KEYS[1]) == KEYS[from] do
     to = to + 1
   end
   local log, count, blocked, base, last, sum = open(from)
@@ -200,7 +205,7 @@ while from <= #KEYS do
   local is_changed = back > 0 and count > 0
   if is_changed then
     -- The newest points are those given back.
-    sum = math.max(base, sum - back)
+    sum = max(base, sum - back)
     while count > 1 and read('>I6', log, HEAD + (count - 1) * RECORD - 5) >= sum do
       count = count - 1
     end
@@ -223,7 +228,7 @@ while from <= #KEYS do
     local free = limit - (sum - before) - forced
     local fits = needed <= free and blocked <= now
     if fits then
-      granted = math.max(0, math.min(granted or wanted, free))
+      granted = max(0, math.min(granted or wanted, free))
     elseif flags % 2 == 0 then
       is_open = false
     end
@@ -250,26 +255,27 @@ for _, each in ipairs(logs) do
   for _, terms in ipairs(windows) do
     local block, flags, fits = terms[4], terms[5], terms[7]
     if block > 0 and (flags >= 2 or (not fits and blocked_before <= now)) then
-      blocked = math.max(blocked, now + block)
+      blocked = max(blocked, now + block)
       is_changed = true
     end
   end
   for _, terms in ipairs(windows) do
     local window, limit, needed, _, _, before, fits = unpack(terms)
-    local ask, retry = math.max(needed, 1), NEVER
+    local ask, retry = max(needed, 1), NEVER
     if ask <= limit then
       retry = wait_for(ask, window, limit, log, count, before, sum)
       if blocked > now then
-        retry = math.max(retry, blocked - now)
+        retry = max(retry, blocked - now)
       end
     end
     local used = sum - before
-    reply[#reply + 1] = write('>I4I4I6I6', fits and granted or 0, math.max(0, limit - used), retry, used > 0 and last + window - now or 0)
+    reply[#reply + 1] = write('>I4I4I6I6', fits and granted or 0, max(0, limit - used), retry, used > 0 and last + window - now or 0)
   end
   if is_changed and mode ~= 'peek' then
-    local life = math.max(count > 0 and last + life_of(first) - now or 0, blocked - now)
+    local life = max(count > 0 and last + life_of(first) - now or 0, blocked - now)
     if life > 0 then
-      redis.call('SET', KEYS[first], write('>I6I6', math.max(0, blocked), base) .. sub(log, HEAD + 1), 'PX', life)
+      log = write('>I6I6', max(0, blocked), base) .. sub(log, HEAD + 1)
+      redis.call('SET', KEYS[first], log, 'PX', life + ceil(life_of(first) / 2))
     else
       redis.call('DEL', KEYS[first])
     end
