@@ -23,12 +23,17 @@ await rehearse('compose', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
   // The stand-in of Node's image takes the Node that the packages bring.
   await ensureInstalled(createSteps());
   const engine = await startEngine({ later, isComposeNeeded: true });
-  const image = process.env['CAUDAL_IMAGE'] ?? 'caudal:rehearsal';
-  if (process.env['CAUDAL_IMAGE'] === undefined) await buildImage(engine, rehearsal, image);
+  const { CAUDAL_IMAGE: given } = process.env;
+  // Compose would take it for what deploy.sh writes into .env.
+  delete process.env['CAUDAL_IMAGE'];
+  const image = given ?? 'caudal:rehearsal';
+  if (given === undefined) await buildImage(engine, rehearsal, image);
   await rehearseBackupImage(engine, rehearsal);
 
   // The processes, the engine and the buyers share a few cores here: shedding would be all that is seen.
-  const settings = { CAUDAL_IMAGE: image, FEATURE_LOAD_SHEDDING: 'false' };
+  // One address and one account stand for all of them.
+  const limits = { RATE_LIMIT_PER_MINUTE: '60000', RATE_LIMIT_USER_PER_MINUTE: '60000' };
+  const settings = { CAUDAL_IMAGE: image, FEATURE_LOAD_SHEDDING: 'false', ...limits };
   const project = await createComposeProject({ engine, later, settings });
   for (const { name, source, what, services } of project.images) {
     const line = `${services.join(', ')} (${name}: ${what})`;

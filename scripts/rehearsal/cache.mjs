@@ -14,6 +14,8 @@ export const UNAVAILABLE = 69;
 
 /** How long a command may take unless it says otherwise, and what is kept of its output. */
 const COMMAND_DEADLINE_MS = 600_000;
+/** Of each output, in an error. */
+const SAID_LENGTH_MAX = 2_000;
 const OUTPUT_LENGTH_MAX = 4 << 20;
 /** How long all clean-ups may take together, and the work to notice that it has been ended. */
 const CLEAN_UP_DEADLINE_MS = 90_000;
@@ -101,9 +103,9 @@ export function run(command, args, { cwd, env, input, timeoutMs = COMMAND_DEADLI
         const why = isLate
           ? `not done within ${String(timeoutMs / 1_000)} s`
           : (signal ?? `exit ${String(code)}`);
-        const said =
-          `${output.stderr.trim()}\n${output.stderr.trim() === '' ? output.stdout.trim() : ''}`.trim();
-        reject(new Error(`${what}: ${why}\n${said.slice(-3_000)}`.trim()));
+        // Some say there what went wrong, and only that it did over here.
+        const said = `${output.stdout.trim().slice(-SAID_LENGTH_MAX)}\n${output.stderr.trim().slice(-SAID_LENGTH_MAX)}`;
+        reject(new Error(`${what}: ${why}\n${said.trim()}`.trim()));
       }
     });
   });

@@ -68,7 +68,7 @@ export async function createComposeProject({
       const mine = ['--filter', `label=com.docker.compose.project=${name}`, '--filter', state];
       const unwell = await docker('ps', '--all', '--quiet', ...mine);
       for (const id of unwell.split('\n').filter((each) => each !== '')) {
-        const health = '{{.Name}} {{with .State.Health}}{{(index .Log 0).Output}}{{end}}';
+        const health = '{{.Name}} {{with .State.Health}}{{range .Log}}{{.Output}}{{end}}{{end}}';
         say((await docker('inspect', '--format', health, id)).slice(0, 300));
         say(await run('sh', ['-c', 'docker logs --tail 10 "$0" 2>&1', id], { env }));
       }

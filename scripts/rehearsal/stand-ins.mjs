@@ -1,6 +1,8 @@
 // @ts-check
 // Images for a rehearsal: pulled where a registry answers, otherwise stand-ins made here under the official names,
-// of Debian's packages and the project's own Node. The cache keeps what was made: the second time takes a second.
+// of Debian's packages and the project's own Node. The cache keeps what was made: the second time takes a second. What was
+// made by another recipe is made again.
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
@@ -23,10 +25,14 @@ import { installFromDebian } from './engine.mjs';
 const MIRROR = 'http://deb.debian.org/debian';
 const PULL_DEADLINE_MS = 300_000;
 const LABEL = 'org.caudal.rehearsal.stand-in';
+const RECIPE_LABEL = 'org.caudal.rehearsal.recipe';
 /** TLS inside of a build needs the authorities of this machine; only the stand-ins have them. */
 const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 /** What a slim image leaves out as well. */
 const SLIM = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'var/cache/apt', 'var/lib/apt/lists'];
+
+/** The mirror may be a copy that is older than Debian lets the list of its next release become. */
+const APT_SETTINGS = 'Acquire::Check-Valid-Until "false";\n';
 
 const install = (/** @type {string} */ packages) =>
   `RUN apt-get update && apt-get install -y --no-install-recommends ${packages} && rm -rf /var/lib/apt/lists/*`;
@@ -136,19 +142,45 @@ export async function ensureImages(engine, names) {
 const isUnreachable = (message) =>
   !/manifest unknown|not found: manifest|pull access denied|toomanyrequests/i.test(message);
 
-/** @param {Engine} engine @param {string} name @returns {Promise<Image | null>} */
+/**
+ * One that was pulled, or made by today's recipe.
+ *
+ * @param {Engine} engine @param {string} name @returns {Promise<Image | null>}
+ */
 async function findImage({ docker }, name) {
+  const labels = await labelsOf(docker, name);
+  if (labels === null) return null;
+  const { what, recipe } = labels;
+  if (what === '') return { name, source: 'pulled', what: name };
+  const today = STAND_INS[kindOf(name)];
+  if (today === undefined || recipe !== digestOf(today)) return null;
+  return { name, source: 'stand-in', what };
+}
+
+/** @param {Engine['docker']} docker @param {string} name */
+async function labelsOf(docker, name) {
+  const format = `{{index .Config.Labels "${RECIPE_LABEL}"}} {{index .Config.Labels "${LABEL}"}}`;
   try {
-    const what = await docker('image', 'inspect', '--format', `{{index .Config.Labels "${LABEL}"}}`, name);
-    return what === '' ? { name, source: 'pulled', what: name } : { name, source: 'stand-in', what };
+    const [recipe, ...what] = (await docker('image', 'inspect', '--format', format, name)).split(' ');
+    return { recipe, what: what.join(' ') };
   } catch {
     return null;
   }
 }
 
+/** @param {string | object} recipe of a stand-in, or a release */
+const digestOf = (recipe) =>
+  createHash('sha256')
+    .update(JSON.stringify([recipe, SLIM, APT_SETTINGS]))
+    .digest('hex')
+    .slice(0, 16);
+
+/** The end of the repository's name. @param {string} name */
+const kindOf = (name) => /([^/:]+)(?::[^/]*)?$/.exec(name)?.[1] ?? '';
+
 /** @param {Engine} engine @param {string} name @returns {Promise<Image>} */
 async function makeStandIn(engine, name) {
-  const kind = /([^/:]+)(?::[^/]*)?$/.exec(name)?.[1] ?? '';
+  const kind = kindOf(name);
   const recipe = STAND_INS[kind];
   if (recipe === undefined) return { name, source: 'none', what: 'it cannot be pulled, and has no stand-in' };
   try {
@@ -162,7 +194,7 @@ async function makeStandIn(engine, name) {
       await build(engine, context, name, [
         `FROM ${base}`,
         ...recipe.steps,
-        `LABEL ${LABEL}=${JSON.stringify(what)}`,
+        `LABEL ${LABEL}=${JSON.stringify(what)} ${RECIPE_LABEL}=${digestOf(recipe)}`,
       ]);
       return { name, source: 'stand-in', what };
     } finally {
@@ -204,7 +236,7 @@ async function versionOf({ docker }, name, { release, version: [program = '', ..
 /** @param {Engine} engine @param {string} release @returns {Promise<string>} the name of its image */
 async function ensureDebian({ docker, env }, release) {
   const name = `caudal-rehearsal/debian:${release}`;
-  if ((await findImage({ docker, env, isOwn: true }, name)) !== null) return name;
+  if ((await labelsOf(docker, name))?.recipe === digestOf(release)) return name;
   if (findOnPath('debootstrap') === null && !(await installFromDebian(['debootstrap'])))
     throw new Error('there is no debootstrap, and apt-get has none to give');
   const root = mkdtempSync(join(cacheFolder('stand-ins'), `${release}-`));
@@ -218,9 +250,10 @@ async function ensureDebian({ docker, env }, release) {
     for (const path of SLIM) rmSync(join(root, path), { recursive: true, force: true });
     mkdirSync(join(root, 'etc/ssl/certs'), { recursive: true });
     if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(root, AUTHORITIES));
-    // The mirror may be a copy that is older than Debian lets the list of its next release become.
-    writeFileSync(join(root, 'etc/apt/apt.conf.d/99-rehearsal'), 'Acquire::Check-Valid-Until "false";\n');
-    await run('sh', ['-c', 'tar --directory "$0" --create . | docker import - "$1"', root, name], { env });
+    writeFileSync(join(root, 'etc/apt/apt.conf.d/99-rehearsal'), APT_SETTINGS);
+    const label = `LABEL ${RECIPE_LABEL}=${digestOf(release)}`;
+    const importing = 'tar --directory "$0" --create . | docker import --change "$2" - "$1"';
+    await run('sh', ['-c', importing, root, name, label], { env });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
