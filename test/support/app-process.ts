@@ -18,10 +18,12 @@ export class AppProcess {
     readonly port: number,
     readonly managementPort: number,
     private readonly environment: Record<string, string>,
+    private readonly outputKept: number,
   ) {}
 
-  static async start(environment: Record<string, string>): Promise<AppProcess> {
-    const application = new AppProcess(await findFreePort(), await findFreePort(), environment);
+  /** @param outputKept of its log, characters */
+  static async start(environment: Record<string, string>, outputKept = OUTPUT_KEPT): Promise<AppProcess> {
+    const application = new AppProcess(await findFreePort(), await findFreePort(), environment, outputKept);
     await application.start();
     return application;
   }
@@ -62,7 +64,7 @@ export class AppProcess {
     child.once('exit', () => process.off('exit', kill));
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
-        this.output = (this.output + chunk.toString()).slice(-OUTPUT_KEPT);
+        this.output = (this.output + chunk.toString()).slice(-this.outputKept);
       });
     }
     try {
