@@ -68,7 +68,7 @@ export async function startControlPlane({
   chmodSync(directory, 0o700);
   const logs = join(directory, 'logs');
   mkdirSync(logs);
-  const processes = new Processes(logs);
+  const processes = new Processes(logs, [directory]);
   const close = async () => {
     await processes.close();
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });

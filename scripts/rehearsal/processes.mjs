@@ -2,22 +2,34 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startGuard } from '../services/guard.mjs';
+import { writeProcessRecord } from '../services/process-records.mjs';
+
+const GRACE_MS = 15_000;
 
 /**
- * Programs of a rehearsal, ended in the reverse order of their start, and killed with this process whatever ends it.
- * Each is in a process group of its own, so that Ctrl-C reaches this process alone, which then ends them in order.
+ * Programs of a rehearsal, ended in the reverse order of their start, whatever ends this process: after a kill -9 the
+ * guard ends them. Each is in a process group of its own, so that Ctrl-C reaches this process alone, which then ends
+ * them in order.
  */
 export class Processes {
   /** @type {{ name: string, child: import('node:child_process').ChildProcess, ended: Promise<unknown>, log: string }[]} */
   #running = [];
   #isClosing = false;
+  #runDir;
+  #guard;
   #killAll = () => {
     for (const { child } of this.#running) signal(child, 'SIGKILL');
   };
 
-  /** @param {string} directory of their logs */
-  constructor(directory) {
+  /**
+   * @param {string} directory of their logs
+   * @param {string[]} [remove] what a kill -9 would leave
+   */
+  constructor(directory, remove) {
     this.directory = directory;
+    this.#runDir = join(directory, 'run');
+    this.#guard = startGuard({ runDir: this.#runDir, ...(remove && { remove }) });
     process.once('exit', this.#killAll);
   }
 
@@ -42,6 +54,11 @@ export class Processes {
       child.once('error', resolve);
     });
     this.#running.push({ name, child, ended, log });
+    if (child.pid !== undefined)
+      writeProcessRecord(this.#runDir, {
+        ...{ name, pid: child.pid, order: this.#running.length, graceMs: GRACE_MS },
+        ...{ stopSignal: 'SIGTERM', forceSignal: 'SIGKILL' },
+      });
     return { child, ended, log };
   }
 
@@ -55,7 +72,7 @@ export class Processes {
   }
 
   /** @param {number} [graceMs] after which what is left is killed */
-  async close(graceMs = 15_000) {
+  async close(graceMs = GRACE_MS) {
     this.#isClosing = true;
     for (const { child, ended } of this.#running.reverse()) {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue;
@@ -68,6 +85,7 @@ export class Processes {
     }
     this.#running = [];
     process.off('exit', this.#killAll);
+    await this.#guard.release();
   }
 }
 
