@@ -3,253 +3,140 @@
 // Loads a shop on servers of its own, backs it up by the shipped scripts, takes more orders, destroys it and
 // restores it: to the last archived moment, to see what is lost (RPO), and to a point in time, to see that
 // everything before it is there and how long it takes until the shop sells again (RTO).
-import { execFile } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { SaleAdministration } from '../demo/sale-administration.mjs';
-import { ShopClient } from '../demo/shop-client.mjs';
-import { migrate } from '../database/migrate.mjs';
-import { issueBuyers } from '../load/buyers.mjs';
-import { startGuard } from '../services/guard.mjs';
+import { rehearse, until } from '../rehearsal/cache.mjs';
 import { giveTo } from '../services/postgres-host.mjs';
 import { queryAsSuperuser } from '../services/postgres-roles.mjs';
-import { findFreePort } from '../services/ports.mjs';
-import { startRedis } from '../services/redis.mjs';
-import { PROJECT, runTool } from '../setup/project.mjs';
-import { startApplication } from '../start/app-process.mjs';
-import { loadSecrets } from '../start/secrets.mjs';
-import { startArchivingPostgres } from './archiving-postgres.mjs';
-import { BuyerCrowd } from './buyer-crowd.mjs';
+import { openBackupStage } from './backup-stage.mjs';
 import { damageWal, tryDamages } from './damaged-backups.mjs';
-import { findDrillTools } from './drill-tools.mjs';
+import { openDrilledShop } from './drilled-shop.mjs';
 import { compareWithAcknowledged } from './restored-shop.mjs';
 
-const run = promisify(execFile);
-/** As sysexits.h has it: nothing was tried. */
-const UNAVAILABLE = 69;
 const BUYERS = 8;
 const THINK_MS = 40;
 /** So many orders before the moment and after it, or the drill shows nothing. */
 const ORDERS_MIN = 40;
 /** Shipped: 60 s (docs/operations.md); the drill does not wait that long. */
 const ARCHIVE_TIMEOUT_SECONDS = Number(process.env['DRILL_ARCHIVE_TIMEOUT'] ?? 3);
+/** What is lost is not archived yet: the timeout, and a machine that does other things as well. */
+const RPO_SECONDS = ARCHIVE_TIMEOUT_SECONDS + 10;
 const PATIENCE_MS = 60_000;
-const STOCK = 100_000;
+const DEADLINE_MS = 1_200_000;
 
-const say = console.log;
-let failures = 0;
-/** @param {boolean} isMet @param {string} line */
-function goal(isMet, line) {
-  say(`${isMet ? '✓' : '✗'} ${line}`);
-  if (!isMet) failures += 1;
-}
+/**
+ * @typedef {object} Drill
+ * @property {import('../rehearsal/cache.mjs').Rehearsal} rehearsal
+ * @property {import('./backup-stage.mjs').BackupStage} stage
+ * @property {import('./drilled-shop.mjs').DrilledShop} shop
+ * @property {(...command: string[]) => Promise<void>} script whose output is shown
+ */
+
 const seconds = (/** @type {number} */ ms) => `${(ms / 1000).toFixed(1)} s`;
 
 /**
- * @param {string} what
- * @param {() => boolean | Promise<boolean>} holds
+ * Orders, a backup under them, and more orders.
+ *
+ * @param {Drill} drill
+ * @returns {Promise<number>} a moment that the archive has, and that orders have followed
  */
-async function until(what, holds) {
-  const endMs = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
-    await sleep(50);
-  }
-}
-
-/** @param {string} work @param {string} serverPrograms @param {boolean} isSabotaged */
-async function drill(work, serverPrograms, isSabotaged) {
-  const runDir = join(work, 'run');
-  // The account of PostgreSQL may not be able to enter the checkout.
-  const scripts = join(work, 'scripts');
-  cpSync(join(PROJECT, 'deployment/scripts'), scripts, { recursive: true });
-  cpSync(join(PROJECT, 'deployment/docker/backup/pgbackrest.conf'), join(work, 'pgbackrest.conf'));
-  const backups = join(work, 'backups');
-  const keyFile = join(work, 'key');
-  const metrics = join(work, 'metrics');
-  writeFileSync(keyFile, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
-  for (const path of [backups, metrics, join(work, 'lock'), join(work, 'pg')]) mkdirSync(path);
-
-  const placesOf = (/** @type {string} */ at, /** @type {string} */ key) => ({
-    BACKUP_DIR: at,
-    BACKUP_KEY_FILE: key,
-    BACKUP_METRICS_DIR: metrics,
-    PGBACKREST_CONFIG: join(work, 'pgbackrest.conf'),
-    PGBACKREST_LOCK_PATH: join(work, 'lock'),
-  });
-  const places = placesOf(backups, keyFile);
-  const inShell = Object.entries(places).map(([name, value]) => `${name}=${value}`);
-  const postgres = await startArchivingPostgres({
-    directory: join(work, 'pg'),
-    serverPrograms,
-    runDir,
-    archiveCommand: `${inShell.join(' ')} ${join(scripts, 'backup.sh')} wal %p`,
-    archiveTimeoutSeconds: ARCHIVE_TIMEOUT_SECONDS,
-  });
-  const { identity } = postgres.host;
-  for (const path of [keyFile, backups, metrics, join(work, 'lock')]) giveTo(path, identity);
-
-  const redis = await startRedis({ dir: join(work, 'redis'), runDir, persistent: true });
-  /** @type {import('../services/postgres-server.mjs').PostgresServer} */
-  let server = postgres.server;
-  const script = async (/** @type {string[]} */ [name = '', ...args], where = places) => {
-    const { stdout } = await run(join(scripts, name), args, {
-      cwd: work,
-      env: {
-        PATH: process.env['PATH'],
-        LC_ALL: 'C',
-        ...where,
-        PGBACKREST_PG1_PATH: postgres.dataDir,
-        PGBACKREST_PG1_PORT: String(postgres.port),
-        PGBACKREST_PG1_SOCKET_PATH: join(work, 'pg'),
-        PGBACKREST_PG1_USER: 'postgres',
-        REDIS_BACKUP_URLS: `main=${redis.url}`,
-      },
-      ...identity,
-    });
-    for (const line of stdout.trim().split('\n')) if (line !== '') say(`    ${line}`);
-  };
-
-  await migrate(postgres.url);
-  const checkpoints = join(work, 'audit/checkpoints');
-  const secrets = loadSecrets(join(work, 'secrets'), {});
-  const env = {
-    PATH: process.env['PATH'],
-    NODE_ENV: 'production',
-    LOG_LEVEL: 'warn',
-    HOST: '127.0.0.1',
-    TRUST_PROXY_HOPS: '1',
-    ROLE: 'all',
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
-    AUDIT_SPOOL_DIR: join(work, 'audit/spool'),
-    AUDIT_CHECKPOINT_DIR: checkpoints,
-    ...secrets,
-  };
-  const administrator = { ADMIN_EMAIL: 'admin@caudal.test', ADMIN_PASSWORD: randomBytes(16).toString('hex') };
-  await runTool('the seed', process.execPath, [join(PROJECT, 'dist/seed.js')], { ...env, ...administrator });
-  const ports = [await findFreePort(), await findFreePort()];
-  const startApplications = () =>
-    Promise.all(
-      ports.map(async (port) =>
-        startApplication({
-          port,
-          managementPort: await findFreePort(),
-          role: 'all',
-          env,
-          logFile: join(work, `app-${String(port)}.log`),
-          runDir,
-          onLog: () => {},
-        }),
-      ),
-    );
-  let applications = await startApplications();
-  const installation = {
-    dataDir: work,
-    origins: ports.map((port) => `http://127.0.0.1:${String(port)}`),
-    managementPort: 0,
-    databaseUrl: postgres.url,
-    privateKeyFile: secrets['JWT_PRIVATE_KEY_FILE'] ?? '',
-    fieldEncryptionKeys: secrets['FIELD_ENCRYPTION_KEYS'],
-  };
-  const { buyers, admin } = await issueBuyers(installation, { count: BUYERS + 1, lifetimeSeconds: 3600 });
-  const client = new ShopClient(installation.origins, { deadlineMs: 10_000 });
-  const shop = new SaleAdministration(client, admin?.token ?? '');
-  const { variantId } = await shop.openSale({ runId: 'drill', stock: STOCK });
-  const crowd = new BuyerCrowd(client, variantId);
-  const lastBuyer = buyers.pop();
-  if (lastBuyer === undefined) throw new Error('there is no buyer');
-
+async function loadAndBackUp({ rehearsal: { say }, stage: { postgres }, shop: { crowd, buyers }, script }) {
+  const ordersReach = (/** @type {number} */ count) =>
+    until('orders', PATIENCE_MS, () => crowd.orders.length >= count);
   say('load, and a backup under it');
   crowd.start(buyers, THINK_MS);
-  await until('orders', () => crowd.orders.length >= ORDERS_MIN);
-  await script(['backup.sh', 'redis']);
+  await ordersReach(ORDERS_MIN);
+  await script('backup.sh', 'redis');
   const backupMs = performance.now();
-  await script(['backup.sh', 'postgres']);
+  await script('backup.sh', 'postgres');
   say(`    three repositories in ${seconds(performance.now() - backupMs)}`);
-  const before = crowd.orders.length;
-  await until('more orders', () => crowd.orders.length >= before + ORDERS_MIN);
+  await ordersReach(crowd.orders.length + ORDERS_MIN);
 
   const momentMs = Date.now();
-  const moment = new Date(momentMs).toISOString();
-  const [{ segment } = { segment: '' }] = await queryAsSuperuser(
+  const [now] = await queryAsSuperuser(
     postgres.superuserUrl,
     'SELECT pg_walfile_name(pg_current_wal_lsn()) AS segment',
   );
-  const sentAfter = () => crowd.orders.filter(({ sentAtMs }) => sentAtMs > momentMs).length;
-  await until('orders after the moment', () => sentAfter() >= ORDERS_MIN);
-  await until('the archive to have the moment', async () => {
-    const [row] = await queryAsSuperuser(
+  await until('orders after the moment', PATIENCE_MS, () => ordersAfter(crowd, momentMs) >= ORDERS_MIN);
+  await until('the archive to have the moment', PATIENCE_MS, async () => {
+    const [archive] = await queryAsSuperuser(
       postgres.superuserUrl,
-      'SELECT last_archived_wal FROM pg_stat_archiver',
+      'SELECT last_archived_wal AS segment FROM pg_stat_archiver',
     );
-    return String(row?.['last_archived_wal']) >= String(segment);
+    return String(archive?.['segment']) >= String(now?.['segment']);
   });
-  const archived = crowd.orders.length;
-  await until('orders that the archive may not have', () => crowd.orders.length >= archived + ORDERS_MIN / 2);
+  // Orders that the archive may not have.
+  await ordersReach(crowd.orders.length + ORDERS_MIN / 2);
+  return momentMs;
+}
 
+/** @param {import('./buyer-crowd.mjs').BuyerCrowd} crowd @param {number} momentMs */
+const ordersAfter = (crowd, momentMs) => crowd.orders.filter(({ sentAtMs }) => sentAtMs > momentMs).length;
+
+/**
+ * @param {Drill} drill
+ * @returns {Promise<number>} when
+ */
+async function destroy({ rehearsal: { say }, stage: { postgres }, shop }) {
   const destroyedAtMs = Date.now();
-  server.kill('SIGKILL');
-  redis.kill('SIGKILL');
-  await crowd.stop();
-  for (const each of applications) each.kill('SIGKILL');
-  await Promise.all([
-    server.waitForExit(),
-    redis.waitForExit(),
-    ...applications.map((each) => each.waitForExit()),
-  ]);
+  postgres.server.kill('SIGKILL');
+  await Promise.all([postgres.server.waitForExit(), shop.destroy()]);
   rmSync(postgres.dataDir, { recursive: true });
-  rmSync(join(work, 'redis'), { recursive: true });
-  say(`destroyed, ${String(crowd.orders.length)} orders after the first; nothing but the backups is left`);
-  for (const [what, count] of crowd.refusals) say(`    ${String(count)} × ${what}, not acknowledged`);
-  if (isSabotaged) damageWal(backups);
+  rmSync(shop.redisFolder, { recursive: true });
+  const { orders, refusals } = shop.crowd;
+  say(`destroyed, ${String(orders.length)} orders after the first; nothing but the backups is left`);
+  for (const [what, count] of refusals) say(`    ${String(count)} × ${what}, not acknowledged`);
+  return destroyedAtMs;
+}
 
+/** @param {Drill} drill @param {number} destroyedAtMs */
+async function restoreToTheEnd(
+  { rehearsal: { say, goal }, stage: { postgres }, shop, script },
+  destroyedAtMs,
+) {
   say('restore to the last archived moment');
-  await script(['restore.sh', 'postgres', '--data-dir', postgres.dataDir, '--copy']);
-  server = await postgres.start(postgres.dataDir);
+  await script('restore.sh', 'postgres', '--data-dir', postgres.dataDir, '--copy');
+  const server = await postgres.start(postgres.dataDir);
   await untilWritable(postgres.superuserUrl);
-  const latest = await compareWithAcknowledged(postgres.url, crowd.orders, Infinity);
+  const { orders } = shop.crowd;
+  const { missing, unbalanced, stockItems } = await compareWithAcknowledged(postgres.url, orders, Infinity);
   await server.stop();
-  const firstLost = Math.min(...latest.missing.map(({ acknowledgedAtMs }) => acknowledgedAtMs));
-  const rpoMs = latest.missing.length === 0 ? 0 : destroyedAtMs - firstLost;
+  const firstLost = Math.min(...missing.map(({ acknowledgedAtMs }) => acknowledgedAtMs));
+  const rpoMs = missing.length === 0 ? 0 : destroyedAtMs - firstLost;
   goal(
-    rpoMs <= (ARCHIVE_TIMEOUT_SECONDS + 10) * 1000,
-    `RPO ${seconds(rpoMs)}: ${String(latest.missing.length)} of ${String(crowd.orders.length)} orders, with an archive_timeout of ${String(ARCHIVE_TIMEOUT_SECONDS)} s`,
+    rpoMs <= RPO_SECONDS * 1000,
+    `RPO ${seconds(rpoMs)}: ${String(missing.length)} of ${String(orders.length)} orders, with an archive_timeout of ${String(ARCHIVE_TIMEOUT_SECONDS)} s`,
   );
-  goal(latest.unbalanced.length === 0, `the ledger is the stock of ${String(latest.stockItems)} variants`);
+  goal(unbalanced.length === 0, `the ledger is the stock of ${String(stockItems)} variants`);
   rmSync(postgres.dataDir, { recursive: true });
+}
 
+/** @param {Drill} drill @param {number} momentMs */
+async function restoreToMoment({ rehearsal: { say, goal }, stage, shop, script }, momentMs) {
+  const { postgres, postgresFolder } = stage;
+  const moment = new Date(momentMs).toISOString();
   say(`restore to ${moment}`);
   const restoreMs = performance.now();
-  await script(['restore.sh', 'postgres', '--data-dir', postgres.dataDir, '--to', moment]);
+  await script('restore.sh', 'postgres', '--data-dir', postgres.dataDir, '--to', moment);
   const restoredMs = performance.now();
   await postgres.start(postgres.dataDir);
   await untilWritable(postgres.superuserUrl);
   const replayedMs = performance.now();
-  await script(['restore.sh', 'redis', '--name', 'main', '--data-dir', join(work, 'pg/redis')]);
-  renameSync(join(work, 'pg/redis'), join(work, 'redis'));
-  await run(join(scripts, 'restore.sh'), ['audit-checkpoints', '--dir', checkpoints, '--to', moment]);
-  await startRedis({ dir: join(work, 'redis'), port: redis.port, runDir, persistent: true });
-  const found = await compareWithAcknowledged(postgres.url, crowd.orders, momentMs);
-  await verifyAudit(env, work);
-  applications = await startApplications();
-  const first = await crowd.orderOnce(lastBuyer);
+  const snapshot = join(postgresFolder, 'redis');
+  await script('restore.sh', 'redis', '--name', 'main', '--data-dir', snapshot);
+  renameSync(snapshot, shop.redisFolder);
+  await shop.restoreCheckpoints(moment);
+  await shop.startRedis();
+  const { orders } = shop.crowd;
+  const found = await compareWithAcknowledged(postgres.url, orders, momentMs);
+  await shop.verifyAudit().then(
+    (entries) => goal(entries > 0, `the audit chains verify: ${String(entries)} entries`),
+    (/** @type {unknown} */ error) => goal(false, `the audit chains do not verify: ${String(error)}`),
+  );
+  const sellsAgain = await shop.reopen();
   const rtoMs = performance.now() - restoreMs;
 
-  const expected = crowd.orders.filter(({ acknowledgedAtMs }) => acknowledgedAtMs < momentMs).length;
+  const expected = orders.filter(({ acknowledgedAtMs }) => acknowledgedAtMs < momentMs).length;
   goal(
     found.missing.length === 0,
     `${String(expected)} orders were acknowledged before, ${String(found.missing.length)} of them are missing`,
@@ -260,20 +147,22 @@ async function drill(work, serverPrograms, isSabotaged) {
   );
   goal(
     found.later.length === 0,
-    `${String(sentAfter())} orders came after, ${String(found.later.length)} of them are there`,
+    `${String(ordersAfter(shop.crowd, momentMs))} orders came after, ${String(found.later.length)} of them are there`,
   );
   goal(found.unbalanced.length === 0, `the ledger is the stock of ${String(found.stockItems)} variants`);
-  goal(first !== null, 'the shop sells again');
-  const afterwards = await compareWithAcknowledged(postgres.url, crowd.orders, momentMs);
+  goal(sellsAgain, 'the shop sells again');
+  const afterwards = await compareWithAcknowledged(postgres.url, orders, momentMs);
   goal(afterwards.unbalanced.length === 0, 'and its ledger is still the stock');
   say(
     `RTO ${seconds(rtoMs)}: verify and restore ${seconds(restoredMs - restoreMs)}, replay ${seconds(replayedMs - restoredMs)}, the rest Redis, checks and start`,
   );
-  client.close();
-  await Promise.all(applications.map((each) => each.stop()));
+}
 
+/** @param {Drill} drill */
+async function refuseDamaged({ rehearsal: { say, goal }, stage, script }) {
+  const { places, placesOf, identity, postgresFolder } = stage;
   say('damaged backups');
-  const scratch = join(work, 'pg/scratch');
+  const scratch = join(postgresFolder, 'scratch');
   mkdirSync(scratch);
   const handOver = (/** @type {string} */ path) => {
     giveTo(path, identity);
@@ -287,75 +176,54 @@ async function drill(work, serverPrograms, isSabotaged) {
   ) => {
     const args = of === 'postgres' ? [] : ['--name', 'main'];
     try {
-      await script(['restore.sh', of, ...args, '--data-dir', victim], placesOf(copy, join(copy, 'key')));
+      await stage.script(
+        ['restore.sh', of, ...args, '--data-dir', victim],
+        placesOf(copy, join(copy, 'key')),
+      );
       return { isDone: true, output: '' };
     } catch (error) {
       return { isDone: false, output: /** @type {{ stderr?: string }} */ (error).stderr ?? String(error) };
     }
   };
-  for await (const { damage, isRefused, isKept, output } of tryDamages({
-    backups,
-    keyFile,
-    scratch,
-    restore,
-    handOver,
-  })) {
+  const damages = tryDamages({
+    ...{ backups: places.BACKUP_DIR, keyFile: places.BACKUP_KEY_FILE },
+    ...{ scratch, restore, handOver },
+  });
+  for await (const { damage, isRefused, isKept, output } of damages) {
     const said = output.trim().replaceAll(/\s+/g, ' ').slice(0, 140);
     goal(
       isRefused && isKept,
       `${damage.of}, ${damage.what}: ${isRefused ? 'refused' : 'RESTORED'}${isKept ? '' : ', and what was there is gone'} (${said})`,
     );
   }
-  await script(['backup.sh', 'verify']);
+  await script('backup.sh', 'verify');
 }
 
 /** @param {string} url */
-async function untilWritable(url) {
-  await until('the end of the replay', async () => {
-    const rows = await queryAsSuperuser(url, 'SELECT NOT pg_is_in_recovery() AS writable').catch(() => []);
-    return rows[0]?.['writable'] === true;
+function untilWritable(url) {
+  return until('the end of the replay', PATIENCE_MS, async () => {
+    const [row] = await queryAsSuperuser(url, 'SELECT NOT pg_is_in_recovery() AS writable');
+    return row?.['writable'] === true;
   });
 }
 
-/** @param {NodeJS.ProcessEnv} env @param {string} work */
-async function verifyAudit(env, work) {
-  try {
-    const { stdout } = await run(process.execPath, [join(PROJECT, 'dist/audit-verify.js')], {
-      env,
-      cwd: work,
-    });
-    const entries = [...stdout.matchAll(/intact, (\d+) entries/g)].reduce(
-      (sum, [, count]) => sum + Number(count),
-      0,
-    );
-    goal(entries > 0, `the audit chains verify: ${String(entries)} entries`);
-  } catch (error) {
-    goal(
-      false,
-      `the audit chains do not verify: ${/** @type {{ stdout?: string }} */ (error).stdout ?? String(error)}`,
-    );
-  }
-}
+await rehearse('the restore drill', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
+  const stage = await openBackupStage(rehearsal, {
+    name: 'drill',
+    archiveTimeoutSeconds: ARCHIVE_TIMEOUT_SECONDS,
+  });
+  const shop = await openDrilledShop(stage, BUYERS);
+  const script = async (/** @type {string[]} */ ...command) => {
+    const printed = await stage.script(command, { REDIS_BACKUP_URLS: `main=${shop.redis.url}` });
+    for (const line of printed.split('\n')) if (line !== '') rehearsal.say(`    ${line}`);
+  };
+  const drill = { rehearsal, stage, shop, script };
 
-const tools = await findDrillTools(say);
-if ('missing' in tools) {
-  say(`the restore drill is not run: ${tools.missing} cannot be had here`);
-  process.exit(UNAVAILABLE);
-}
-const work = mkdtempSync(join(tmpdir(), 'caudal-drill-'));
-chmodSync(work, 0o755);
-const guard = startGuard({ runDir: join(work, 'run'), remove: [work] });
-try {
-  await drill(work, tools.serverPrograms, process.argv.includes('--damage'));
-} catch (error) {
-  failures += 1;
-  const { stderr, message, detail } = /** @type {{ stderr?: string, message: string, detail?: string }} */ (
-    error
-  );
-  say(`✗ ${stderr?.trim() || message}`);
-  if (detail) say(detail);
-} finally {
-  await guard.release();
-}
-say(failures === 0 ? 'the restore drill passed' : `the restore drill failed: ${String(failures)}`);
-process.exit(failures === 0 ? 0 : 1);
+  const momentMs = await loadAndBackUp(drill);
+  const destroyedAtMs = await destroy(drill);
+  if (process.argv.includes('--damage')) damageWal(stage.places.BACKUP_DIR);
+  await restoreToTheEnd(drill, destroyedAtMs);
+  await restoreToMoment(drill, momentMs);
+  await shop.close();
+  await refuseDamaged(drill);
+});
