@@ -276,6 +276,8 @@ describe('authentication', () => {
       ['a password of another type', { ...valid, password: { $ne: null } }, ['/password']],
       ['an empty name', { ...valid, name: '' }, ['/name']],
       ['a blank name', { ...valid, name: ' \t ' }, ['/name']],
+      ['a name of two lines', { ...valid, name: 'Ada\nLovelace' }, ['/name']],
+      ['a name with a line separator', { ...valid, name: 'Ada\u2028Lovelace' }, ['/name']],
       ['a long name', { ...valid, name: 'n'.repeat(101) }, ['/name']],
       ['a role', { ...valid, role: 'superadmin' }, ['/role']],
     ])('is refused by register: %s', async (_, body, pointers) => {

@@ -7,6 +7,8 @@ const EMAIL_LENGTH_MAX = 254;
 const PASSWORD_LENGTH_MIN = 8;
 const PASSWORD_LENGTH_MAX = 128;
 const NAME_LENGTH_MAX = 100;
+/** One line, with something to see. */
+const NAME_PATTERN = /^(?=\s*\S)[^\p{Cc}\u2028\u2029]*$/u;
 
 export class LoginRequest {
   @ApiProperty({ format: 'email', maxLength: EMAIL_LENGTH_MAX, example: 'ada@example.com' })
@@ -32,8 +34,13 @@ export class RegisterRequest {
   @IsString()
   readonly password!: string;
 
-  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH_MAX, pattern: '\\S', example: 'Ada Lovelace' })
-  @Matches(/\S/, { message: 'name should not be blank' })
+  @ApiProperty({
+    minLength: 1,
+    maxLength: NAME_LENGTH_MAX,
+    pattern: NAME_PATTERN.source,
+    example: 'Ada Lovelace',
+  })
+  @Matches(NAME_PATTERN, { message: 'name should be one line that is not blank' })
   @Length(1, NAME_LENGTH_MAX)
   @IsString()
   readonly name!: string;
