@@ -55,9 +55,20 @@ export default {
     tier('architecture', ['<rootDir>/test/architecture/**/*.spec.ts']),
     tier('integration', ['<rootDir>/test/integration/**/*.integration-spec.ts'], services),
     tier('e2e', ['<rootDir>/test/e2e/**/*.e2e-spec.ts'], services),
-    // Needs nginx: npm run check:gateway looks for one.
+    // Needs nginx: npm run check:gateway looks for one, and for ModSecurity.
     ...(process.env['CAUDAL_NGINX'] === undefined
       ? []
-      : [tier('gateway', ['<rootDir>/test/gateway/**/*.gateway-spec.ts'], services)]),
+      : [
+          tier(
+            'gateway',
+            [
+              '<rootDir>/test/gateway/*.gateway-spec.ts',
+              ...(process.env['CAUDAL_FIREWALL'] === undefined
+                ? []
+                : ['<rootDir>/test/gateway/firewall/*.gateway-spec.ts']),
+            ],
+            services,
+          ),
+        ]),
   ],
 };

@@ -4,6 +4,12 @@ import { findOnPath, succeeds } from '../services/commands.mjs';
 
 /** What the gateway is made of, as Dockerfile installs it. */
 const PACKAGES = ['nginx', 'libnginx-mod-http-brotli-filter', 'libnginx-mod-http-brotli-static'];
+/** What the overlay with the firewall adds: modsecurity/Dockerfile. */
+const FIREWALL_PACKAGES = ['libnginx-mod-http-modsecurity', 'modsecurity-crs'];
+const FIREWALL = [
+  '/usr/lib/nginx/modules/ngx_http_modsecurity_module.so',
+  '/usr/share/modsecurity-crs/rules/REQUEST-949-BLOCKING-EVALUATION.conf',
+];
 const BROTLI = '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so';
 
 /**
@@ -14,19 +20,41 @@ const BROTLI = '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so';
  * @returns {Promise<string | null>}
  */
 export async function findNginx(log) {
-  if (present() !== null) return present();
+  if (present() === null) await install(PACKAGES, log);
+  return present();
+}
+
+/**
+ * Whether that nginx has ModSecurity and the OWASP core rules, now.
+ *
+ * @param {(line: string) => void} log
+ * @returns {Promise<boolean>}
+ */
+export async function findFirewall(log) {
+  if (!hasFirewall()) await install(FIREWALL_PACKAGES, log);
+  return hasFirewall();
+}
+
+/**
+ * Debian's packages, when we are root on Debian.
+ *
+ * @param {string[]} packages
+ * @param {(line: string) => void} log
+ */
+async function install(packages, log) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || findOnPath('apt-get') === null)
-    return null;
-  log(`installing the Debian packages ${PACKAGES.join(', ')}`);
+    return;
+  log(`installing the Debian packages ${packages.join(', ')}`);
   // RUNLEVEL=1 keeps the package from starting a server of its own.
   const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const install = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', ...PACKAGES];
-  if (!(await succeeds('apt-get', install, { env }))) {
-    // The package lists of a new machine or image are usually missing.
-    if (!(await succeeds('apt-get', ['update'], { env }))) return null;
-    if (!(await succeeds('apt-get', install, { env }))) return null;
-  }
-  return present();
+  const args = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', ...packages];
+  if (await succeeds('apt-get', args, { env })) return;
+  // The package lists of a new machine or image are usually missing.
+  if (await succeeds('apt-get', ['update'], { env })) await succeeds('apt-get', args, { env });
+}
+
+function hasFirewall() {
+  return FIREWALL.every((path) => existsSync(path));
 }
 
 function present() {

@@ -36,6 +36,11 @@ export const ERROR_CODES = {
     'The Idempotency-Key is not valid',
     'A key is 1 to 255 visible ASCII characters.',
   ),
+  REQUEST_BLOCKED: define(
+    403,
+    'The request was blocked',
+    'The firewall of the gateway takes the request for an attack; no process has seen it. Tell the operator its `requestId` when it is none.',
+  ),
   ROUTE_NOT_FOUND: define(404, 'There is no such route', 'No route has this method and path.'),
   METHOD_NOT_ALLOWED: define(405, 'The method is not allowed', 'The path exists, but not with this method.'),
   PAYLOAD_TOO_LARGE: define(

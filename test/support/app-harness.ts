@@ -6,6 +6,7 @@ import { type Clock, SystemClock } from '../../src/common/clock.js';
 import { loadConfig } from '../../src/config/index.js';
 import { ProcessState } from '../../src/core/health/index.js';
 import { createLogger } from '../../src/infrastructure/logging/index.js';
+import { GatewayInFront } from './gateway/gateway-in-front.js';
 
 export interface AppUnderTest {
   readonly app: NestFastifyApplication;
@@ -71,13 +72,15 @@ export async function startApp(options: {
   await app.listen(0, '127.0.0.1');
   app.get(ProcessState).markReady();
   const { port } = app.getHttpServer().address() as AddressInfo;
+  const gateway = await GatewayInFront.start(port);
   return {
     app,
-    url: `http://127.0.0.1:${String(port)}`,
-    close: () => {
+    url: gateway?.url ?? `http://127.0.0.1:${String(port)}`,
+    close: async () => {
+      await gateway?.stop();
       // A keep-alive connection that has not quite become idle would hold the close up for its whole life.
       app.getHttpServer().closeAllConnections();
-      return app.close();
+      await app.close();
     },
   };
 }

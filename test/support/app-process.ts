@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { findFreePort } from '../../scripts/services/ports.mjs';
+import { GatewayInFront } from './gateway/gateway-in-front.js';
 import { waitFor } from './wait-for.js';
 
 const ENTRY = join(import.meta.dirname, '../../dist/main.js');
@@ -13,6 +14,8 @@ const OUTPUT_KEPT = 20_000;
 export class AppProcess {
   private child: ChildProcess | null = null;
   private output = '';
+  private gateway: GatewayInFront | null = null;
+  private gatewayPort: number | undefined;
 
   private constructor(
     readonly port: number,
@@ -29,7 +32,7 @@ export class AppProcess {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${String(this.port)}`;
+    return `http://127.0.0.1:${String(this.gatewayPort ?? this.port)}`;
   }
 
   get managementUrl(): string {
@@ -69,6 +72,8 @@ export class AppProcess {
     }
     try {
       await this.waitUntilReady(child);
+      this.gateway ??= await GatewayInFront.start(this.port, this.gatewayPort);
+      this.gatewayPort = this.gateway?.port;
     } catch (error) {
       kill();
       throw error;
@@ -94,12 +99,14 @@ export class AppProcess {
   /** Resolves with the exit code, null when a signal ended the process. */
   async stop(name: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const { child } = this;
-    if (child === null || child.exitCode !== null || child.signalCode !== null)
-      return child?.exitCode ?? null;
-    const exit = once(child, 'exit');
-    child.kill(name);
-    await exit;
-    return child.exitCode;
+    if (child !== null && child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, 'exit');
+      child.kill(name);
+      await exit;
+    }
+    await this.gateway?.stop();
+    this.gateway = null;
+    return child?.exitCode ?? null;
   }
 
   /** The present value of a series, or the sum over all series of a metric; 0 when there is none. */

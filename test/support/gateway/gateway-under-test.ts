@@ -11,6 +11,11 @@ import { GatewayClient } from './gateway-client.js';
 const SHIPPED = join(import.meta.dirname, '../../../deployment/docker/nginx');
 const MODULES = '/usr/share/nginx/modules-available';
 const START_DEADLINE_MS = 30_000;
+/** In the order in which they are made. */
+const WITHOUT_TLS: readonly Change[] = [
+  ['conf.d/https.conf', 'listen 443 ssl http2', 'listen 443 '],
+  ['snippets/proxy.conf', 'X-Forwarded-Proto https', 'X-Forwarded-Proto $scheme'],
+];
 
 export interface GatewayOptions {
   /** `host:port` of each process; parameters of its own behind it in place of the shipped ones. */
@@ -19,8 +24,13 @@ export interface GatewayOptions {
   readonly outerHops?: number;
   /** Files below /assets/, by name. */
   readonly assets?: Readonly<Record<string, string | Buffer>>;
+  /** With ModSecurity and the core rules, as the overlay has them. */
+  readonly firewall?: 'blocking' | 'detection';
+  /** Plain HTTP where the world has TLS, for clients that speak nothing else. */
+  readonly isPlain?: boolean;
+  readonly httpsPort?: number;
   /** What is shorter or narrower in a test: shipped text, and what stands in its place. */
-  readonly changes?: readonly (readonly [file: string, shipped: string, changed: string])[];
+  readonly changes?: readonly Change[];
 }
 
 export interface AccessLogLine {
@@ -39,6 +49,18 @@ export interface AccessLogLine {
   readonly durationSeconds: number;
 }
 
+/** What audit.lua writes of a request that is judged an attack. */
+export interface FirewallLine {
+  readonly mode: string;
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly score: number;
+  readonly findings: readonly { readonly rule: number; readonly in: string }[];
+}
+
+type Change = readonly [file: string, shipped: string, changed: string];
+
 /** A real nginx with the files as they are shipped, but for addresses, ports and paths. */
 export class GatewayUnderTest {
   private constructor(
@@ -56,7 +78,7 @@ export class GatewayUnderTest {
     const name = `gateway-${randomBytes(8).toString('hex')}`;
     const directory = join(shared, name);
     const [httpsPort, httpPort, statusPort] = [
-      await findFreePort(),
+      options.httpsPort ?? (await findFreePort()),
       await findFreePort(),
       await findFreePort(),
     ];
@@ -64,14 +86,19 @@ export class GatewayUnderTest {
     writeFiles(directory, options, [
       ['conf.d/https.conf', '/run/secrets/tls.crt', files.certificateFile],
       ['conf.d/https.conf', '/run/secrets/tls.key', files.keyFile],
+      ...(options.isPlain === true ? WITHOUT_TLS : []),
       ['conf.d/https.conf', 'listen 443 ', `listen 127.0.0.1:${String(httpsPort)} `],
       ['conf.d/https.conf', 'listen 127.0.0.1:8081', `listen 127.0.0.1:${String(statusPort)}`],
       ['conf.d/https.conf', 'root /srv/caudal', `root ${join(directory, 'srv')}`],
       ['conf.d/redirect.conf', 'listen 80 ', `listen 127.0.0.1:${String(httpPort)} `],
       ['conf.d/limits.conf', '/tmp/nginx-body', join(directory, 'body')],
       ['nginx.conf', '/tmp/nginx.pid', join(directory, 'nginx.pid')],
-      ['nginx.conf', '/usr/share/caudal-gateway/modules', join(directory, 'image/modules')],
-      ['nginx.conf', '/usr/share/caudal-gateway/http', join(directory, 'image/http')],
+      ['nginx.conf', '/usr/share/caudal-gateway', join(directory, 'image')],
+      ['conf.d/https.conf', '/usr/share/caudal-gateway', join(directory, 'image')],
+      ['modsecurity/http.conf', '/etc/nginx', join(directory, 'etc')],
+      ['modsecurity/main.conf', '/etc/nginx', join(directory, 'etc')],
+      ['modsecurity/main.conf', '/usr/share/caudal-gateway', join(directory, 'image')],
+      ['modsecurity/audit.conf', '/etc/nginx', join(directory, 'etc')],
       ['outer-hops.conf', 'default 0;', `default ${String(options.outerHops ?? 0)};`],
     ]);
     const logFile = join(directory, 'output.log');
@@ -99,7 +126,17 @@ export class GatewayUnderTest {
 
   /** The access log: a request is in it once its answer was sent. */
   get accessLog(): AccessLogLine[] {
-    return this.log.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as AccessLogLine);
+    return this.linesOf('request') as AccessLogLine[];
+  }
+
+  /** What the firewall has judged an attack. */
+  get firewallLog(): FirewallLine[] {
+    return this.linesOf('firewall') as FirewallLine[];
+  }
+
+  /** Everything that was written. */
+  get output(): string {
+    return readFileSync(this.logFile, 'utf8');
   }
 
   /** What nginx says of itself. */
@@ -125,15 +162,22 @@ export class GatewayUnderTest {
     await this.server.stop();
   }
 
+  private linesOf(message: string): unknown[] {
+    return this.log
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { msg: string })
+      .filter(({ msg }) => msg === message);
+  }
+
   private get log(): string[] {
-    return readFileSync(this.logFile, 'utf8').split('\n');
+    return this.output.split('\n');
   }
 }
 
 function writeFiles(
   directory: string,
-  { upstreams, assets = {}, changes = [] }: GatewayOptions,
-  places: readonly (readonly [string, string, string])[],
+  { upstreams, assets = {}, firewall, changes = [] }: GatewayOptions,
+  places: readonly Change[],
 ): void {
   const etc = join(directory, 'etc');
   cpSync(SHIPPED, etc, { recursive: true });
@@ -147,10 +191,20 @@ function writeFiles(
   for (const [name, content] of Object.entries(assets))
     writeFileSync(join(directory, 'srv/assets', name), content);
   // As the image does it.
-  for (const kind of ['modules', 'http']) mkdirSync(join(directory, 'image', kind), { recursive: true });
-  for (const name of readdirSync(MODULES).filter((each) => each.includes('brotli')))
-    symlinkSync(join(MODULES, name), join(directory, 'image/modules', name));
-  symlinkSync(join(etc, 'optional/brotli.conf'), join(directory, 'image/http/brotli.conf'));
+  const image = join(directory, 'image');
+  for (const kind of ['modules', 'http', 'proxied']) mkdirSync(join(image, kind), { recursive: true });
+  const modules = firewall === undefined ? /brotli/ : /brotli|modsecurity/;
+  for (const name of readdirSync(MODULES).filter((each) => modules.test(each)))
+    symlinkSync(join(MODULES, name), join(image, 'modules', name));
+  symlinkSync(join(etc, 'optional/brotli.conf'), join(image, 'http/brotli.conf'));
+  if (firewall !== undefined) {
+    for (const [kind, file] of [
+      ['http/modsecurity.conf', 'http.conf'],
+      ['proxied/modsecurity.conf', 'proxied.conf'],
+      ['modsecurity-mode.conf', `mode/${firewall}.conf`],
+    ] as const)
+      symlinkSync(join(etc, 'modsecurity', file), join(image, kind));
+  }
   // The workers of a root's nginx are somebody else.
   for (const path of [directory, join(directory, 'srv'), join(directory, 'srv/assets')])
     chmodSync(path, 0o755);
