@@ -24,6 +24,12 @@ const STACK = /** @type {const} */ ([
   ['CAUDAL_ENV_FILE', '.env', 'The file with the settings of the application: this one.'],
   ['HTTP_PORT', '80', 'Published ports: where everything is redirected to HTTPS, and HTTPS.'],
   ['HTTPS_PORT', '443', ''],
+  [
+    'FIREWALL_IMAGE',
+    'registry.example.com/caudal-firewall:0.1.0',
+    'compose.modsecurity.yml: the image of the gateway with its firewall, and whether that refuses (blocking) or only looks (detection).',
+  ],
+  ['FIREWALL_MODE', 'blocking', ''],
   ['PUBLIC_HOST', 'shop.example.com', 'compose.traefik.yml: the host name of the shop.'],
   ['ACME_EMAIL', 'admin@example.com', "compose.traefik.yml: whom Let's Encrypt writes to."],
   [

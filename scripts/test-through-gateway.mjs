@@ -19,7 +19,9 @@ const names = isFast ? plan.fast : all.filter((name) => !(name in plan.notThroug
 
 const nginx = await findNginx(console.log);
 if (nginx === null || !(await findFirewall(console.log))) {
-  console.log('nginx with ModSecurity is not here and cannot be had by apt: nothing was sent through the gateway');
+  console.log(
+    'nginx with ModSecurity is not here and cannot be had by apt: nothing was sent through the gateway',
+  );
   process.exit(0);
 }
 const directory = mkdtempSync(join(tmpdir(), 'caudal-gateway-e2e-'));
@@ -56,5 +58,6 @@ for (const { method, path, findings } of blocked) {
 }
 for (const [key, count] of [...counts].sort()) console.log(`  ${String(count)} blocked: ${key}`);
 if (!isFast)
-  for (const [name, reason] of Object.entries(plan.notThrough)) console.log(`  not through it: ${name}: ${reason}`);
+  for (const [name, reason] of Object.entries(plan.notThrough))
+    console.log(`  not through it: ${name}: ${reason}`);
 process.exit(status ?? 1);

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { FIREWALL_FILES } from './rules/firewall-rules.mjs';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const BASE = 'docker-compose.production.yml';
-export const OVERLAYS = ['staging', 'traefik', 'logging', 'tracing'].map(
+export const OVERLAYS = ['staging', 'traefik', 'logging', 'tracing', 'modsecurity'].map(
   (name) => `deployment/docker/compose.${name}.yml`,
 );
 
@@ -14,6 +15,7 @@ export const OVERLAYS = ['staging', 'traefik', 'logging', 'tracing'].map(
 const STACK_FILES = [
   BASE,
   ...OVERLAYS,
+  ...FIREWALL_FILES,
   'deployment/docker/postgres/postgresql.conf',
   'deployment/docker/postgres/pg_hba.conf',
   'deployment/docker/pgbouncer/pgbouncer.ini',

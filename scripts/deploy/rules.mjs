@@ -4,6 +4,7 @@ import { composeConnections, composePostgres, composeRedis } from './rules/compo
 import * as compose from './rules/compose-rules.mjs';
 import { connections, disruption, quota, scaling } from './rules/capacity-rules.mjs';
 import { containersOf, ofKind, podOf, workloadsOf } from './manifests.mjs';
+import { firewall } from './rules/firewall-rules.mjs';
 import { found, probes, resources, restrictedPods, shutdown } from './rules/pod-rules.mjs';
 import { scalers } from './rules/scaler-rules.mjs';
 import { schedules } from './rules/schedule-rules.mjs';
@@ -51,6 +52,7 @@ export function checkStack(stack) {
     composeConnections,
     composePostgres,
     composeRedis,
+    firewall,
   ].flatMap((rule) => rule(stack));
 }
 

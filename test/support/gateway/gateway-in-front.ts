@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { type FirewallLine, GatewayUnderTest } from './gateway-under-test.js';
 
 /** What came through one gateway; a line of the file that CAUDAL_E2E_GATEWAY names. */
-export interface GatewayReport {
+interface GatewayReport {
   readonly requests: number;
   readonly blocked: readonly FirewallLine[];
   /** Refused as it came, without a look at what it says: not JSON, or none that can be read. */
