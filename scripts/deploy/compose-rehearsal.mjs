@@ -9,7 +9,11 @@ import { createComposeProject } from '../rehearsal/compose-project.mjs';
 import { rehearseDeployments } from '../rehearsal/compose/deployments.mjs';
 import { rehearseFailovers } from '../rehearsal/compose/failovers.mjs';
 import { rehearseProcesses } from '../rehearsal/compose/processes.mjs';
-import { rehearseBackupImage, rehearseGatewayImage } from '../rehearsal/compose/project-images.mjs';
+import {
+  rehearseBackupImage,
+  rehearseFirewall,
+  rehearseGatewayImage,
+} from '../rehearsal/compose/project-images.mjs';
 import { startEngine } from '../rehearsal/engine.mjs';
 import { buildImage } from '../rehearsal/image-build.mjs';
 import { codeOf, createShopClient, openShop } from '../rehearsal/shop-client.mjs';
@@ -76,4 +80,5 @@ await rehearse('compose', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
   expectStatus(found, [200], 'the order of before is there');
   goal(/^paid$/i.test(String(found.body['status'])), `and is ${String(found.body['status'])}`);
   await rehearseGatewayImage(engine, stage);
+  await rehearseFirewall(engine, stage);
 });

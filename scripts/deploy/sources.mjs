@@ -23,6 +23,16 @@ const SERVER_IMAGES = {
     ...['backup-environment.sh', 'pgbackrest.conf'],
   ],
   'deployment/docker/nginx/Dockerfile': ['nginx', 'libnginx-mod-http-brotli-filter', 'curl'],
+  'deployment/docker/nginx/modsecurity/Dockerfile': [
+    ...[
+      'nginx',
+      'libnginx-mod-http-brotli-filter',
+      'curl',
+      'libnginx-mod-http-modsecurity',
+      'modsecurity-crs',
+    ],
+    'blocking.conf',
+  ],
 };
 /** Larger files are data, and no place for a secret that a person put there. */
 const TEXT_BYTES_MAX = 1_000_000;

@@ -106,7 +106,8 @@ describe('authentication', () => {
         expectProblem(answer, 401, 'CREDENTIALS_INVALID');
         expect(answer.headers.getSetCookie()).toEqual([]);
       }
-      expect({ ...wrong.body, requestId: '' }).toEqual({ ...unknown.body, requestId: '' });
+      const ids = { requestId: '', traceId: '' };
+      expect({ ...wrong.body, ...ids }).toEqual({ ...unknown.body, ...ids });
     });
 
     it('spends as much time on an unknown address as on a wrong password', async () => {

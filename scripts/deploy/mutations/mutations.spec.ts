@@ -8,6 +8,7 @@ import { secretsInTree } from '../rules/secret-rules.mjs';
 import { checkGateway, checkImages, readSources, shipped } from '../sources.mjs';
 import { SCHEDULE_MUTATIONS, SECRET_MUTATIONS } from './backup-mutations.mjs';
 import { COMPOSE_MUTATIONS } from './compose-mutations.mjs';
+import { FIREWALL_MUTATIONS } from './firewall-mutations.mjs';
 import { IMAGE_MUTATIONS } from './image-mutations.mjs';
 import { MANIFEST_MUTATIONS } from './manifest-mutations.mjs';
 import { mutated, type Mutation } from './mutation.mjs';
@@ -22,6 +23,7 @@ interface Subject {
   readonly judge: (files: Files) => Finding[];
 }
 
+const FIREWALL_OVERLAY = 'deployment/docker/compose.modsecurity.yml';
 const settings = new Map(Object.entries(ENVIRONMENT));
 const known = { settings, metrics: documentedMetrics(), backupAgeMaxSeconds: backupAgeMaxSeconds() };
 const tree = readSources();
@@ -50,6 +52,12 @@ const SUBJECTS: readonly Subject[] = [
     mutations: COMPOSE_MUTATIONS,
     files: readStackFiles(),
     judge: (files) => checkStack(parseStack(files, settings)),
+  },
+  {
+    what: 'firewall of the gateway',
+    mutations: FIREWALL_MUTATIONS,
+    files: readStackFiles(),
+    judge: (files) => checkStack(parseStack(files, settings, FIREWALL_OVERLAY)),
   },
   {
     what: 'gateway, images of servers, versions',

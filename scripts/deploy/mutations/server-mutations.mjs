@@ -44,6 +44,8 @@ export const SERVER_MUTATIONS = [
     'curl nginx',
     'nginx',
   ],
+  ['server-image', 'firewall without its rules', `${NGINX}/modsecurity/Dockerfile`, ' modsecurity-crs ', ' '],
+  ['server-image', 'firewall without its mode', `${NGINX}/modsecurity/Dockerfile`, /^COPY modsec.*$/m, ''],
 
   ['image-references', 'base without a version', BACKUP, 'postgres:18.1-bookworm', 'postgres'],
   ['image-references', 'only the major version', BACKUP, 'postgres:18.1-bookworm', 'postgres:18-bookworm'],

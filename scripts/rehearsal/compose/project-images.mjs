@@ -2,6 +2,7 @@
 // The images that the project makes itself, beside that of the application.
 import { PROJECT } from '../../setup/project.mjs';
 import { run } from '../cache.mjs';
+import { codeOf } from '../shop-client.mjs';
 import { baseOf, ensureImages } from '../stand-ins.mjs';
 
 const BUILD_DEADLINE_MS = 900_000;
@@ -9,6 +10,7 @@ const BUILD_DEADLINE_MS = 900_000;
 /** Dockerfile, and the folder that it is built from. */
 const IMAGES = {
   gateway: { file: 'deployment/docker/nginx/Dockerfile', context: 'deployment/docker/nginx' },
+  firewall: { file: 'deployment/docker/nginx/modsecurity/Dockerfile', context: 'deployment/docker/nginx' },
   backup: { file: 'deployment/docker/backup/Dockerfile', context: '.' },
 };
 
@@ -89,5 +91,37 @@ export async function rehearseGatewayImage(engine, { rehearsal, project, client 
   goal(
     answer.status === 200 && encoding === 'br',
     `a request with Accept-Encoding: br: ${String(answer.status)}, ${encoding}`,
+  );
+}
+
+/**
+ * The overlay with ModSecurity: an attack is refused and written down, an order passes.
+ *
+ * @param {import('../engine.mjs').Engine} engine
+ * @param {Pick<import('./stage.mjs').Stage, 'rehearsal' | 'project' | 'client' | 'shop'>} stage
+ */
+export async function rehearseFirewall(engine, { rehearsal, project, client, shop }) {
+  const { goal } = rehearsal;
+  const image = await buildProjectImage(engine, rehearsal, 'firewall');
+  if (image === null) return;
+  project.set({ FIREWALL_IMAGE: image });
+  const up = ['up', '--detach', '--wait', '--pull', 'never', '--no-deps', 'nginx'];
+  await project.compose('--file', 'deployment/docker/compose.modsecurity.yml', ...up);
+  client.forgetConnections();
+  const attack = await client.send('GET', `/api/v1/products?q=${encodeURIComponent("' OR 1=1--")}`);
+  const { 'content-type': type = 'no type' } = attack.headers;
+  goal(
+    attack.status === 403 &&
+      codeOf(attack) === 'REQUEST_BLOCKED' &&
+      type.startsWith('application/problem+json'),
+    `the firewall, asked for SQL: ${String(attack.status)} ${codeOf(attack)}, ${type}`,
+  );
+  const log = await project.docker('logs', '--tail', '20', await project.containerOf('nginx'));
+  const line = log.split('\n').find((each) => each.includes('"msg":"firewall"'));
+  goal(line?.includes(String(attack.body['requestId'])) === true, `and writes: ${line ?? 'nothing'}`);
+  const order = await client.placeOrder(shop);
+  goal(
+    order.status === 201,
+    `an order through the firewall: ${String(order.status)} ${codeOf(order)}`.trim(),
   );
 }

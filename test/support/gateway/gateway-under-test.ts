@@ -91,7 +91,7 @@ export class GatewayUnderTest {
       ['conf.d/https.conf', 'listen 127.0.0.1:8081', `listen 127.0.0.1:${String(statusPort)}`],
       ['conf.d/https.conf', 'root /srv/caudal', `root ${join(directory, 'srv')}`],
       ['conf.d/redirect.conf', 'listen 80 ', `listen 127.0.0.1:${String(httpPort)} `],
-      ['conf.d/limits.conf', '/tmp/nginx-body', join(directory, 'body')],
+      ['nginx.conf', '/tmp/nginx-', join(directory, 'temp-')],
       ['nginx.conf', '/tmp/nginx.pid', join(directory, 'nginx.pid')],
       ['nginx.conf', '/usr/share/caudal-gateway', join(directory, 'image')],
       ['conf.d/https.conf', '/usr/share/caudal-gateway', join(directory, 'image')],
