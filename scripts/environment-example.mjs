@@ -33,6 +33,17 @@ const STACK = /** @type {const} */ ([
   ['PUBLIC_HOST', 'shop.example.com', 'compose.traefik.yml: the host name of the shop.'],
   ['ACME_EMAIL', 'admin@example.com', "compose.traefik.yml: whom Let's Encrypt writes to."],
   [
+    'COMPOSE_FILE',
+    'docker-compose.production.yml',
+    'The files of the stack, with overlays after a colon each; deploy.sh and failover.sh read it as well.',
+  ],
+  [
+    'BACKUP_IMAGE',
+    'registry.example.com/caudal-backup:0.1.0',
+    'compose.backup.yml: the image of deployment/docker/backup/Dockerfile.',
+  ],
+  ['BACKUP_HOUR', '2', 'compose.backup.yml: in which hour (UTC) PostgreSQL is backed up.'],
+  [
     'DOCKER_CONTAINERS_DIR',
     '/var/lib/docker/containers',
     'compose.logging.yml: where the engine keeps its log files.',

@@ -1,15 +1,16 @@
 # shellcheck shell=sh
 # Sourced by deploy.sh and failover.sh: where the compose stack of this host is, who may change it, and what both say.
 
-# As docker compose reads them; the folder of the first file is that of the installation.
-: "${COMPOSE_FILE:=docker-compose.production.yml}"
-export COMPOSE_FILE
 cd "$(dirname "$0")/../.." || exit 1
 # What has been begun: a file for each kind of change, and a lock.
 STATE_DIR="${CAUDAL_STATE_DIR:-.deployment}"
 # The last of several: what it says is what counts.
 SETTINGS_FILE="${COMPOSE_ENV_FILES:-.env}"
 SETTINGS_FILE="${SETTINGS_FILE##*,}"
+# As docker compose reads them: the environment before the settings. Compose itself would ask for another file.
+: "${COMPOSE_FILE:=$(sed -n 's/^COMPOSE_FILE=//p' "$SETTINGS_FILE" 2>/dev/null | tail -n 1)}"
+: "${COMPOSE_FILE:=docker-compose.production.yml}"
+export COMPOSE_FILE
 
 began=$(date +%s)
 say() {

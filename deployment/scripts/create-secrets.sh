@@ -61,7 +61,7 @@ for name in postgres_password replication_password admin_password grafana_admin_
   if wanted "$name"; then password | put "$name"; fi
 done
 if wanted field_encryption_keys; then echo "k1:$(key)" | put field_encryption_keys; fi
-for name in blind_index_key cursor_signing_key; do
+for name in blind_index_key cursor_signing_key backup_key; do
   if wanted "$name"; then key | put "$name"; fi
 done
 if wanted jwt_private_key; then
@@ -97,6 +97,25 @@ redis_user() {
 redis_user main main
 redis_user rate_limit rate-limit
 redis_user session sessions
+
+# Who takes snapshots may do nothing else. Users that were made anew have lost him: he gets another password, everywhere.
+for each in main session; do
+  if [ "$dry_run" = false ] && ! grep -q '^user caudal-backup ' "$directory/redis_${each}_users"; then
+    rm -f "$directory/redis_backup_urls"
+  fi
+done
+if wanted redis_backup_urls; then
+  password=$(password)
+  hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d' ' -f1)
+  for each in main session; do
+    users="$directory/redis_${each}_users"
+    { grep -v '^user caudal-backup ' "$users"; sed "s/PASSWORD_SHA256/$hash/" "$templates/backup.acl"; } >"$users.made"
+    put "redis_${each}_users" <"$users.made"
+    rm "$users.made"
+  done
+  user="redis://caudal-backup:$password@redis"
+  echo "main=$user-main:6379 sessions=$user-sessions:6379" | put redis_backup_urls
+fi
 
 # Who is to be told of alerts: yours. Until then nobody is, and Alertmanager logs that it failed.
 if wanted slack_webhook_url; then echo 'https://hooks.slack.invalid/services/none' | put slack_webhook_url; fi

@@ -235,7 +235,11 @@ rejoin() {
   [ "$rejoin" != "$new" ] || fail "$rejoin is the primary"
   say "$rejoin becomes a copy of $new"
   slots "$new"
-  note "$rejoin" || fail "the volume of $rejoin cannot be written: $(tail -n 1 "$work/error")"
+  # A volume that is new has no place for it yet; what is made there belongs to the server's user.
+  note "$rejoin" || {
+    docker compose run --rm --no-deps -T --entrypoint /bin/mkdir "$rejoin" -p "${NOTE_FILE%/*}" </dev/null >/dev/null 2>&1 9>&- || true
+    note "$rejoin"
+  } || fail "the volume of $rejoin cannot be written: $(tail -n 1 "$work/error")"
   id=$(id_of "$rejoin")
   [ -z "$id" ] || $run docker stop "$id" >/dev/null
   $run docker compose run --rm --no-deps -T "$rejoin" copy </dev/null >"$work/copy" 2>&1 \

@@ -99,7 +99,7 @@ restore_postgres() {
   fi
   # Not the place itself: a restore that fails half-way must leave what is there.
   $run rm -rf "$directory.restoring"
-  $run mkdir -m 700 "$directory.restoring"
+  $run mkdir -p -m 700 "$directory.restoring"
   # All that it needs stands in it, so that the server may be started by anybody.
   restore_command="BACKUP_DIR=$(quoted "$BACKUP_DIR") BACKUP_KEY_FILE=$(quoted "$BACKUP_KEY_FILE") PGBACKREST_CONFIG=$(quoted "$PGBACKREST_CONFIG") $(quoted "$here/restore.sh") wal %f \"%p\""
   set -- "--repo=$repository" "--pg1-path=$directory.restoring" "--recovery-option=restore_command=$restore_command"

@@ -7,7 +7,7 @@ import { FIREWALL_FILES } from './rules/firewall-rules.mjs';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const BASE = 'docker-compose.production.yml';
-export const OVERLAYS = ['staging', 'traefik', 'logging', 'tracing', 'modsecurity'].map(
+export const OVERLAYS = ['staging', 'traefik', 'logging', 'tracing', 'modsecurity', 'backup'].map(
   (name) => `deployment/docker/compose.${name}.yml`,
 );
 
@@ -18,6 +18,8 @@ const STACK_FILES = [
   ...FIREWALL_FILES,
   'deployment/docker/postgres/postgresql.conf',
   'deployment/docker/postgres/pg_hba.conf',
+  'deployment/docker/backup/postgresql.conf',
+  'deployment/docker/backup/archiving.conf',
   'deployment/docker/pgbouncer/pgbouncer.ini',
   'deployment/docker/nginx/upstreams.conf',
   'deployment/docker/redis/main.conf',

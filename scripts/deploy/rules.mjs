@@ -1,5 +1,6 @@
 // @ts-check
 import { colours } from './rules/compose-colour-rules.mjs';
+import { composeBackup } from './rules/compose-backup-rules.mjs';
 import { composeConnections, composePostgres, composeRedis } from './rules/compose-data-rules.mjs';
 import * as compose from './rules/compose-rules.mjs';
 import { connections, disruption, quota, scaling } from './rules/capacity-rules.mjs';
@@ -53,6 +54,7 @@ export function checkStack(stack) {
     composePostgres,
     composeRedis,
     firewall,
+    composeBackup,
   ].flatMap((rule) => rule(stack));
 }
 

@@ -20,7 +20,7 @@ const GATEWAY = 'deployment/docker/nginx/';
 const SERVER_IMAGES = {
   'deployment/docker/backup/Dockerfile': [
     ...['pgbackrest', 'gpg', 'redis-tools', 'ca-certificates', 'backup.sh', 'restore.sh'],
-    ...['backup-environment.sh', 'pgbackrest.conf'],
+    ...['backup-environment.sh', 'backup-service.sh', 'pgbackrest.conf'],
   ],
   'deployment/docker/nginx/Dockerfile': ['nginx', 'libnginx-mod-http-brotli-filter', 'curl'],
   'deployment/docker/nginx/modsecurity/Dockerfile': [

@@ -29,6 +29,75 @@ export const SCHEDULE_MUTATIONS = [
   ['resources', 'a backup without a memory limit', REDIS, 'limits: { memory: 256Mi, ', 'limits: { '],
 ];
 
+const OVERLAY = 'deployment/docker/compose.backup.yml';
+const ARCHIVING = 'deployment/docker/backup/archiving.conf';
+const KEY = '/run/secrets/backup_key';
+
+/** The compose stack with its backups. @type {readonly import('./mutation.mjs').Mutation[]} */
+export const COMPOSE_BACKUP_MUTATIONS = [
+  ['compose-backup', 'a primary that does not archive', OVERLAY, '  postgres-3: *archiving\n', ''],
+  ['compose-backup', 'servers without the repository', OVERLAY, "['backup:/var/lib/caudal-backup', ", '['],
+  ['compose-backup', 'a server of another image', OVERLAY, / {2}image: .*\n {2}environment/, '  environment'],
+  [
+    'compose-backup',
+    'two keys',
+    OVERLAY,
+    `{ BACKUP_KEY_FILE: ${KEY} }`,
+    '{ BACKUP_KEY_FILE: /etc/hostname }',
+  ],
+  [
+    'compose-backup',
+    'data that it can write',
+    OVERLAY,
+    'caudal-servers/postgres-1:ro',
+    'caudal-servers/postgres-1',
+  ],
+  ['compose-backup', 'a server that it cannot back up', OVERLAY, /^ *- postgres-2:.*:ro\n/m, ''],
+  [
+    'compose-backup',
+    'backups in the container',
+    OVERLAY,
+    '- backup:/var/lib/caudal-backup\n',
+    '- backup:/backup\n',
+  ],
+  ['compose-backup', 'old, and well', OVERLAY, "BACKUP_AGE_MAX_HOURS: '26'", "BACKUP_AGE_MAX_HOURS: '260'"],
+  [
+    'compose-backup',
+    'well because it runs',
+    OVERLAY,
+    '[CMD, /opt/caudal-pgbackrest/backup-service.sh, healthy]',
+    "[CMD, 'true']",
+  ],
+  ['compose-backup', 'no such hour', OVERLAY, 'BACKUP_HOUR:-2', 'BACKUP_HOUR:-24'],
+  [
+    'compose-backup',
+    'an age that nobody sees',
+    OVERLAY,
+    'backup-metrics:/var/lib/caudal-backup-metrics:ro',
+    'backup-metrics:/metrics:ro',
+  ],
+  ['compose-backup', 'archiving is off', ARCHIVING, 'archive_mode = on', 'archive_mode = off'],
+  ['compose-backup', 'an hour of orders', ARCHIVING, 'archive_timeout = 60s', 'archive_timeout = 3600s'],
+  [
+    'compose-backup',
+    'settings that nobody reads',
+    'deployment/docker/postgres/postgresql.conf',
+    'include_if_exists',
+    '#include_if_exists',
+  ],
+  ['compose-backup', 'no socket', 'deployment/docker/backup/postgresql.conf', ", /var/lib/postgresql'", "'"],
+  ['compose-containers', 'a backup that may write anywhere', OVERLAY, 'read_only: true', 'read_only: false'],
+  ['compose-containers', 'a backup as root', OVERLAY, "user: '999:999'", "user: '0:0'"],
+  ['compose-exposure', 'a backup on the edge', OVERLAY, 'networks: [internal]', 'networks: [internal, edge]'],
+  [
+    'compose-settings',
+    'a key that is not mounted',
+    OVERLAY,
+    'secrets: [backup_key, redis_backup_urls]',
+    'secrets: [redis_backup_urls]',
+  ],
+];
+
 const sample = (/** @type {string[]} */ ...parts) => parts.join('');
 
 /** Put together here, because this file is searched as well. @type {readonly import('./mutation.mjs').Mutation[]} */

@@ -6,7 +6,7 @@ import { checkManifests, checkPart, checkStack } from '../rules.mjs';
 import { imageReferences } from '../rules/image-reference-rules.mjs';
 import { secretsInTree } from '../rules/secret-rules.mjs';
 import { checkGateway, checkImages, readSources, shipped } from '../sources.mjs';
-import { SCHEDULE_MUTATIONS, SECRET_MUTATIONS } from './backup-mutations.mjs';
+import { COMPOSE_BACKUP_MUTATIONS, SCHEDULE_MUTATIONS, SECRET_MUTATIONS } from './backup-mutations.mjs';
 import { COMPOSE_MUTATIONS } from './compose-mutations.mjs';
 import { FIREWALL_MUTATIONS } from './firewall-mutations.mjs';
 import { IMAGE_MUTATIONS } from './image-mutations.mjs';
@@ -58,6 +58,12 @@ const SUBJECTS: readonly Subject[] = [
     mutations: FIREWALL_MUTATIONS,
     files: readStackFiles(),
     judge: (files) => checkStack(parseStack(files, settings, FIREWALL_OVERLAY)),
+  },
+  {
+    what: 'compose stack with backups',
+    mutations: COMPOSE_BACKUP_MUTATIONS,
+    files: readStackFiles(),
+    judge: (files) => checkStack(parseStack(files, settings, 'deployment/docker/compose.backup.yml')),
   },
   {
     what: 'gateway, images of servers, versions',
