@@ -6,6 +6,7 @@
 // says so. Prints a timeline. Exit code 1 when a goal is missed; 69 when it cannot be run here. What it made, it takes away.
 import { rehearse } from '../rehearsal/cache.mjs';
 import { createComposeProject } from '../rehearsal/compose-project.mjs';
+import { rehearseBackups } from '../rehearsal/compose/backups.mjs';
 import { rehearseDeployments } from '../rehearsal/compose/deployments.mjs';
 import { rehearseFailovers } from '../rehearsal/compose/failovers.mjs';
 import { rehearseProcesses } from '../rehearsal/compose/processes.mjs';
@@ -32,7 +33,7 @@ await rehearse('compose', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
   delete process.env['CAUDAL_IMAGE'];
   const image = given ?? 'caudal:rehearsal';
   if (given === undefined) await buildImage(engine, rehearsal, image);
-  await rehearseBackupImage(engine, rehearsal);
+  const backupImage = await rehearseBackupImage(engine, rehearsal);
 
   // The processes, the engine and the buyers share a few cores here: shedding would be all that is seen.
   // One address and one account stand for all of them.
@@ -81,4 +82,5 @@ await rehearse('compose', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
   goal(/^paid$/i.test(String(found.body['status'])), `and is ${String(found.body['status'])}`);
   await rehearseGatewayImage(engine, stage);
   await rehearseFirewall(engine, stage);
+  if (backupImage !== null) await rehearseBackups(stage, backupImage);
 });

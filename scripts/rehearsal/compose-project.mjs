@@ -15,6 +15,8 @@ const ADMIN_EMAIL = 'admin@example.com';
 /** The name in the certificate that create-secrets.sh makes. */
 const HOST = 'shop.example.com';
 
+const overlayFile = (/** @type {string} */ overlay) => `deployment/docker/compose.${overlay}.yml`;
+
 /**
  * @param {{ engine: import('./engine.mjs').Engine, later: (cleanUp: () => unknown) => void, name?: string, settings?: Record<string, string> }} options
  *   `settings` go into the .env of the stack; the images that they name have to be there
@@ -32,11 +34,11 @@ export async function createComposeProject({
   for (const path of [FILE, 'deployment'])
     cpSync(join(PROJECT, path), join(directory, path), { recursive: true });
   // A machine that does more than a host would: an answer may be late here, and it still has to come.
-  const stack = join(directory, FILE);
-  writeFileSync(
-    stack,
-    readFileSync(stack, 'utf8').replaceAll(/^( {4,6}timeout:) \d+s$/gm, `$1 ${HEALTH_CHECK_TIMEOUT}`),
-  );
+  for (const path of [FILE, overlayFile('backup')]) {
+    const text = readFileSync(join(directory, path), 'utf8');
+    const patient = text.replaceAll(/^( {4,6}timeout:) \d+s$/gm, `$1 ${HEALTH_CHECK_TIMEOUT}`);
+    writeFileSync(join(directory, path), patient);
+  }
   await run(join(directory, 'deployment/scripts/create-secrets.sh'), ['--host', HOST], { cwd: directory });
   const [httpsPort, httpPort] = [await findFreePort(), await findFreePort()];
   const dotenv = join(directory, '.env');
@@ -47,20 +49,34 @@ export async function createComposeProject({
     const all = [...kept, ...Object.entries(lines).map(([key, value]) => `${key}=${String(value)}`)];
     writeFileSync(dotenv, all.map((line) => `${line}\n`).join(''));
   };
-  set({ ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings });
+  set({ COMPOSE_FILE: FILE, ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings });
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env, cwd: directory });
-  const base = ['compose', '--progress', 'quiet', '--project-name', name, '--file', FILE];
-  const compose = (/** @type {string[]} */ ...args) => docker(...base, ...args);
-  const config = /** @type {unknown} */ (JSON.parse(await compose('config', '--format', 'json')));
-  const model = /** @type {{ services: Record<string, { image: string }> }} */ (config);
-  const entries = Object.entries(model.services);
-  const foreign = entries.filter(([, { image }]) => !Object.values(settings).includes(image));
-  const images = await ensureImages(
-    { env, ...engine },
-    foreign.map(([, { image }]) => image),
-  );
-  const without = images.filter(({ source }) => source === 'none').map(({ name: image }) => image);
-  const services = entries.filter(([, { image }]) => !without.includes(image)).map(([service]) => service);
+  const files = [FILE];
+  const base = () => [
+    ...['compose', '--progress', 'quiet', '--project-name', name],
+    ...files.flatMap((file) => ['--file', file]),
+  ];
+  const compose = (/** @type {string[]} */ ...args) => docker(...base(), ...args);
+  /** The services that have an image, and for each that is not the project's, whose services run on what. */
+  const readModel = async (/** @type {string[]} */ own) => {
+    const config = /** @type {unknown} */ (JSON.parse(await compose('config', '--format', 'json')));
+    const model = /** @type {{ services: Record<string, { image: string }> }} */ (config);
+    const entries = Object.entries(model.services);
+    const foreign = entries.filter(([, { image }]) => !own.includes(image));
+    const images = await ensureImages(
+      { env, ...engine },
+      foreign.map(([, { image }]) => image),
+    );
+    const without = images.filter(({ source }) => source === 'none').map(({ name: image }) => image);
+    return {
+      services: entries.filter(([, { image }]) => !without.includes(image)).map(([service]) => service),
+      images: images.map((image) => ({
+        ...image,
+        services: foreign.filter(([, each]) => each.image === image.name).map(([service]) => service),
+      })),
+    };
+  };
+  const { services, images } = await readModel(Object.values(settings));
   /** What is not well, and what it said last. */
   const explain = async () => {
     say(await compose('ps', '--all', '--format', '{{.Service}}: {{.Status}}'));
@@ -82,11 +98,7 @@ export async function createComposeProject({
     httpsPort,
     httpPort,
     services,
-    /** For each image that is not the project's: whose services run on what. */
-    images: images.map((image) => ({
-      ...image,
-      services: foreign.filter(([, each]) => each.image === image.name).map(([service]) => service),
-    })),
+    images,
     admin: {
       email: ADMIN_EMAIL,
       password: readFileSync(join(directory, 'secrets/admin_password'), 'utf8').trim(),
@@ -96,7 +108,7 @@ export async function createComposeProject({
     up: async () => {
       try {
         const up = ['up', '--detach', '--wait', '--pull', 'never', ...services];
-        return await run('docker', [...base, ...up], { env, cwd: directory, timeoutMs: UP_DEADLINE_MS });
+        return await run('docker', [...base(), ...up], { env, cwd: directory, timeoutMs: UP_DEADLINE_MS });
       } catch (error) {
         await explain().catch(() => {});
         throw error;
@@ -104,6 +116,22 @@ export async function createComposeProject({
     },
     /** @param {Record<string, string | number>} lines in the place of what .env says */
     set,
+    /**
+     * With one overlay more from the next `up` on.
+     *
+     * @param {string} overlay
+     * @param {Record<string, string>} own settings that name images of the project
+     */
+    extend: async (overlay, own) => {
+      files.push(overlayFile(overlay));
+      // For the scripts of the host.
+      set({ COMPOSE_FILE: files.join(':'), ...own });
+      // deploy.sh may have brought another image by now.
+      const [, running = ''] = /^CAUDAL_IMAGE=(.*)$/m.exec(readFileSync(dotenv, 'utf8')) ?? [];
+      const model = await readModel([running, ...Object.values({ ...settings, ...own })]);
+      services.splice(0, services.length, ...model.services);
+      return model.images;
+    },
     containerOf: (/** @type {string} */ service) => compose('ps', '--all', '--quiet', service),
     /** @returns {Promise<string[]>} the containers that publish a port, each with its ports */
     doors: async () => {

@@ -111,6 +111,11 @@ const STAND_INS = {
     ],
     version: ['prometheus-alertmanager', '--version'],
   },
+  'node-exporter': {
+    release: 'forky',
+    steps: [install('prometheus-node-exporter wget'), 'ENTRYPOINT ["/usr/bin/prometheus-node-exporter"]'],
+    version: ['prometheus-node-exporter', '--version'],
+  },
 };
 
 /**

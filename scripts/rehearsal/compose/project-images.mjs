@@ -40,10 +40,11 @@ async function buildProjectImage(engine, { leftOut }, name) {
  *
  * @param {import('../engine.mjs').Engine} engine
  * @param {import('../cache.mjs').Rehearsal} rehearsal
+ * @returns {Promise<string | null>} its name; null when it cannot be made, which was said
  */
 export async function rehearseBackupImage(engine, rehearsal) {
   const image = await buildProjectImage(engine, rehearsal, 'backup');
-  if (image === null) return;
+  if (image === null) return null;
   const hardened = [
     '--read-only',
     '--tmpfs',
@@ -64,6 +65,7 @@ export async function rehearseBackupImage(engine, rehearsal) {
     const help = await inside(`/opt/caudal-pgbackrest/${script}`, '--help');
     rehearsal.goal(help.startsWith('Usage:'), `backup image: ${script} --help`);
   }
+  return image;
 }
 
 /**
