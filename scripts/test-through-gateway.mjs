@@ -51,7 +51,12 @@ const { status } = spawnSync(
 const reports = readFileSync(report, 'utf8')
   .split('\n')
   .filter((line) => line !== '')
-  .map((line) => /** @type {{ requests: number, unread: number, blocked: Blocked[] }} */ (parsed(line)));
+  .map(
+    (line) =>
+      /** @type {{ requests: number, unread: number, blocked: Blocked[], errors: string[] }} */ (
+        parsed(line)
+      ),
+  );
 rmSync(directory, { recursive: true });
 const blocked = reports.flatMap((each) => each.blocked);
 /** @param {'requests' | 'unread'} key */
@@ -69,6 +74,12 @@ for (const { method, path, findings } of blocked) {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 for (const [key, count] of [...counts].sort()) console.log(`  ${String(count)} blocked: ${key}`);
+// Why a test that failed may have got a 503.
+if (status !== 0)
+  for (const error of new Set(
+    reports.flatMap(({ errors }) => errors.map((each) => each.replace(/\d+#\d+: (?:\*\d+ )?/, ''))),
+  ))
+    console.log(`  nginx: ${error}`);
 if (!isFast)
   for (const [name, reason] of Object.entries(plan.suites))
     console.log(`  not through it: ${name}: ${reason}`);

@@ -7,7 +7,11 @@ interface GatewayReport {
   readonly blocked: readonly FirewallLine[];
   /** Refused as it came, without a look at what it says: not JSON, or none that can be read. */
   readonly unread: number;
+  /** What nginx says of itself, without the requests that it names. */
+  readonly errors: readonly string[];
 }
+
+const ERRORS_MAX = 20;
 
 const WIDE: readonly (readonly [string, string, string])[] = [
   // Everything comes from one address here. Limits have tests of their own.
@@ -15,6 +19,9 @@ const WIDE: readonly (readonly [string, string, string])[] = [
   ['conf.d/limits.conf', 'rate=5r/s', 'rate=1000000r/s'],
   ['conf.d/limits.conf', 'limit_conn connections 256', 'limit_conn connections 10000'],
   ['nginx.conf', 'worker_processes auto', 'worker_processes 1'],
+  // One worker that judges a crowd, on cores that others have, sees late that it has been connected.
+  ['snippets/proxy.conf', 'proxy_connect_timeout 2s', 'proxy_connect_timeout 15s'],
+  ['snippets/proxy.conf', 'proxy_next_upstream_timeout 5s', 'proxy_next_upstream_timeout 15s'],
 ];
 
 /**
@@ -61,6 +68,10 @@ export class GatewayInFront {
       requests: accessLog.length,
       blocked: firewallLog,
       unread: unread.length,
+      errors: this.gateway.errors
+        .filter((line) => /\[(?:error|crit|alert|emerg)\]/.test(line) && !line.includes('ModSecurity'))
+        .slice(0, ERRORS_MAX)
+        .map((line) => line.replace(/^.*?\[/, '[').replace(/, client: .*$/, '')),
     };
     appendFileSync(this.reportFile, `${JSON.stringify(report)}\n`);
   }

@@ -10,7 +10,8 @@ import { GatewayClient } from './gateway-client.js';
 
 const SHIPPED = join(import.meta.dirname, '../../../deployment/docker/nginx');
 const MODULES = '/usr/share/nginx/modules-available';
-const START_DEADLINE_MS = 30_000;
+/** With the firewall eight hundred rules are read first, and a stalled disk may hold that up. */
+const START_DEADLINE_MS = 60_000;
 /** In the order in which they are made. */
 const WITHOUT_TLS: readonly Change[] = [
   ['conf.d/https.conf', 'listen 443 ssl http2', 'listen 443 '],
@@ -120,7 +121,9 @@ export class GatewayUnderTest {
         return answer?.status === 200;
       },
       START_DEADLINE_MS,
-    );
+    ).catch((error: unknown) => {
+      throw new Error(`nginx does not answer:\n${server.lastLogLines()}`, { cause: error });
+    });
     return gateway;
   }
 
