@@ -6,6 +6,9 @@ import type { Logger } from '../infrastructure/logging/index.js';
 /** Keep-alive connections get this long to send a last request and be told to close. */
 const KEEP_ALIVE_GRACE_MS = 1000;
 const POLL_MS = 20;
+/** A turn of the event loop that is this short has left connections hardly any time to arrive. */
+const SHORT_TURN_MS = 0.2;
+const QUIET_WAIT_MS = 250;
 /** The closing gets this long even when the requests have used the whole deadline up. */
 const CLOSE_MIN_MS = 1000;
 /** So many requests are named in the log; the others are counted. */
@@ -76,6 +79,7 @@ async function drain(plan: ShutdownPlan): Promise<boolean> {
 
   const startMs = clock.monotonicMs();
   const elapsedMs = () => clock.monotonicMs() - startMs;
+  await quietTurn(server, clock);
   // HttpServer.close() would close idle connections at once.
   NetServer.prototype.close.call(server);
   while (elapsedMs() < Math.min(KEEP_ALIVE_GRACE_MS, deadlineMs) && (await openConnections(server)) > 0)
@@ -87,6 +91,26 @@ async function drain(plan: ShutdownPlan): Promise<boolean> {
     logger.warn(describeOpen(plan), 'the shutdown deadline is over; requests in flight are cut off');
   server.closeAllConnections();
   return isDrained;
+}
+
+/**
+ * Resolves behind a short turn of the event loop that has accepted nobody. A listener that closes resets the
+ * connections that wait for it, and a balancer may have sent its request on one already.
+ */
+async function quietTurn(server: HttpServer, clock: Clock): Promise<void> {
+  const endMs = clock.monotonicMs() + QUIET_WAIT_MS;
+  let accepted = 0;
+  const count = () => {
+    accepted += 1;
+  };
+  server.on('connection', count);
+  for (let isQuiet = false; !isQuiet;) {
+    const [before, fromMs] = [accepted, clock.monotonicMs()];
+    await new Promise(setImmediate);
+    const nowMs = clock.monotonicMs();
+    isQuiet = (accepted === before && nowMs - fromMs < SHORT_TURN_MS) || nowMs >= endMs;
+  }
+  server.off('connection', count);
 }
 
 function countOf(names: readonly string[]): Record<string, number> {
