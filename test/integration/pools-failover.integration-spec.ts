@@ -218,9 +218,14 @@ describe('the pools of a process', () => {
       `ALTER SYSTEM SET primary_conninfo = '${String(source).replace(/port=\d+/, `port=${heirPort}`)}'`,
       'SELECT pg_reload_conf()',
     ]);
-    await waitFor('reads on the other standby', async () => {
-      await read();
-      return (await database.metric('database_reads_total{node="replica"}')) > onReplica;
-    });
+    // PostgreSQL looks for its primary every 5 s, and by now we look at this standby every 8.
+    await waitFor(
+      'reads on the other standby',
+      async () => {
+        await read();
+        return (await database.metric('database_reads_total{node="replica"}')) > onReplica;
+      },
+      40_000,
+    );
   });
 });

@@ -132,6 +132,7 @@ describe('a role over TLS', () => {
     await expectRefusal(sentinel.url);
     const old = await sentinel.master();
     old.kill('SIGKILL');
+    await old.waitForExit();
     await waitFor(
       'a write on the new master',
       () =>
