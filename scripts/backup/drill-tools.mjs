@@ -1,7 +1,8 @@
 // @ts-check
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { findOnPath, succeeds } from '../services/commands.mjs';
+import { findOnPath } from '../services/commands.mjs';
+import { installDebianPackages } from '../services/debian-packages.mjs';
 
 /** Where Debian and the PostgreSQL project's packages put servers, by major version. */
 const SERVERS = '/usr/lib/postgresql';
@@ -17,16 +18,10 @@ const PROGRAMS = ['pgbackrest', 'gpg', 'redis-server', 'redis-cli', 'redis-check
  *   or the names of what cannot be had
  */
 export async function findDrillTools(log) {
-  if (missing().length > 0 && process.getuid?.() === 0 && findOnPath('apt-get') !== null) {
-    log(`installing ${missing().join(', ')} from Debian`);
-    // RUNLEVEL=1 keeps the packages from starting servers of their own.
-    const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    const install = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends'];
-    const packages = ['pgbackrest', 'gpg', 'gpg-agent', 'redis-server', 'redis-tools'];
-    if (findServerPrograms() === null) packages.push('postgresql');
-    const isInstalled = await succeeds('apt-get', [...install, ...packages], { env });
-    if (!isInstalled && (await succeeds('apt-get', ['update'], { env })))
-      await succeeds('apt-get', [...install, ...packages], { env });
+  if (missing().length > 0) {
+    const server = findServerPrograms() === null ? ['postgresql'] : [];
+    const packages = ['pgbackrest', 'gpg', 'gpg-agent', 'redis-server', 'redis-tools', ...server];
+    await installDebianPackages(packages, log);
   }
   const serverPrograms = findServerPrograms();
   if (missing().length > 0 || serverPrograms === null) return { missing: missing().join(', ') };

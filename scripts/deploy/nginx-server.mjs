@@ -1,6 +1,7 @@
 // @ts-check
 import { existsSync } from 'node:fs';
-import { findOnPath, succeeds } from '../services/commands.mjs';
+import { findOnPath } from '../services/commands.mjs';
+import { installDebianPackages } from '../services/debian-packages.mjs';
 
 /** What the gateway is made of, as Dockerfile installs it. */
 const PACKAGES = ['nginx', 'libnginx-mod-http-brotli-filter', 'libnginx-mod-http-brotli-static'];
@@ -20,7 +21,7 @@ const BROTLI = '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so';
  * @returns {Promise<string | null>}
  */
 export async function findNginx(log) {
-  if (present() === null) await install(PACKAGES, log);
+  if (present() === null) await installDebianPackages(PACKAGES, log);
   return present();
 }
 
@@ -31,26 +32,8 @@ export async function findNginx(log) {
  * @returns {Promise<boolean>}
  */
 export async function findFirewall(log) {
-  if (!hasFirewall()) await install(FIREWALL_PACKAGES, log);
+  if (!hasFirewall()) await installDebianPackages(FIREWALL_PACKAGES, log);
   return hasFirewall();
-}
-
-/**
- * Debian's packages, when we are root on Debian.
- *
- * @param {string[]} packages
- * @param {(line: string) => void} log
- */
-async function install(packages, log) {
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || findOnPath('apt-get') === null)
-    return;
-  log(`installing the Debian packages ${packages.join(', ')}`);
-  // RUNLEVEL=1 keeps the package from starting a server of its own.
-  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const args = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', ...packages];
-  if (await succeeds('apt-get', args, { env })) return;
-  // The package lists of a new machine or image are usually missing.
-  if (await succeeds('apt-get', ['update'], { env })) await succeeds('apt-get', args, { env });
 }
 
 function hasFirewall() {

@@ -14,6 +14,7 @@ import {
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath } from '../services/commands.mjs';
+import { installDebianPackages } from '../services/debian-packages.mjs';
 import { Unavailable, cacheFolder, run, say, succeeds, until } from './cache.mjs';
 import { goTool } from './go-tools.mjs';
 import { noteFirewall } from './firewall.mjs';
@@ -125,22 +126,8 @@ async function installPrograms() {
   if (isComplete()) return;
   // docker-cli: the client is a package of its own in newer releases.
   for (const packages of [['docker.io', 'iptables'], ['docker-cli']])
-    if (!isComplete()) await installFromDebian(packages);
+    if (!isComplete()) await installDebianPackages(packages, say);
   if (!isComplete()) throw new Unavailable('there is no dockerd, and apt-get has none to give');
-}
-
-/**
- * @param {readonly string[]} packages
- * @returns {Promise<boolean>}
- */
-export async function installFromDebian(packages) {
-  if (findOnPath('apt-get') === null) return false;
-  // RUNLEVEL=1 keeps the packages from starting services of their own.
-  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const install = ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...packages];
-  say(`installing ${packages.join(', ')} from Debian`);
-  if (await succeeds('apt-get', install, { env })) return true;
-  return (await succeeds('apt-get', ['update'], { env })) && succeeds('apt-get', install, { env });
 }
 
 /** @param {string} pidFile */

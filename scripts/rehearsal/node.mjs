@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNginx } from '../deploy/nginx-server.mjs';
 import { findOnPath } from '../services/commands.mjs';
+import { installDebianPackages } from '../services/debian-packages.mjs';
 import { cacheFolder, rehearse, Unavailable } from './cache.mjs';
-import { installFromDebian } from './engine.mjs';
 import { goTool } from './go-tools.mjs';
 import { networkPlugins } from './node/containerd.mjs';
 import { imageArchive } from './node/images.mjs';
@@ -32,7 +32,7 @@ await rehearse('rehearse:node, all of it', { deadlineMs: DEADLINE_MS }, async (r
     throw new Unavailable('a node needs Linux, and root');
   const isComplete = () =>
     PROGRAMS.every((name) => findOnPath(name) !== null) && networkPlugins() !== undefined;
-  if (!isComplete()) await installFromDebian(PACKAGES);
+  if (!isComplete()) await installDebianPackages(PACKAGES, say);
   if (!isComplete())
     throw new Unavailable(`not here, and not to be had by apt: some of ${PACKAGES.join(', ')}`);
   const nginx = await findNginx(say);

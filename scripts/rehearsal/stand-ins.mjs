@@ -15,9 +15,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { findOnPath } from '../services/commands.mjs';
+import { installDebianPackages } from '../services/debian-packages.mjs';
 import { PROJECT } from '../setup/project.mjs';
 import { cacheFolder, run, say } from './cache.mjs';
-import { installFromDebian } from './engine.mjs';
 
 /** @typedef {import('./engine.mjs').Engine} Engine */
 /** @typedef {{ name: string, source: 'pulled' | 'stand-in' | 'none', what: string }} Image */
@@ -242,7 +242,7 @@ async function versionOf({ docker }, name, { release, version: [program = '', ..
 async function ensureDebian({ docker, env }, release) {
   const name = `caudal-rehearsal/debian:${release}`;
   if ((await labelsOf(docker, name))?.recipe === digestOf(release)) return name;
-  if (findOnPath('debootstrap') === null && !(await installFromDebian(['debootstrap'])))
+  if (findOnPath('debootstrap') === null && !(await installDebianPackages(['debootstrap'], say)))
     throw new Error('there is no debootstrap, and apt-get has none to give');
   const root = mkdtempSync(join(cacheFolder('stand-ins'), `${release}-`));
   try {

