@@ -76,16 +76,6 @@ describe('errors that nobody foresaw', () => {
     });
   const placeable = () => ({ lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS });
 
-  /** A shop whose orders cannot be found, as after a migration that went wrong. */
-  const withoutOrders = async (work: () => Promise<void>) => {
-    await shop.pool.query('ALTER TABLE orders RENAME TO orders_elsewhere');
-    try {
-      await work();
-    } finally {
-      await shop.pool.query('ALTER TABLE orders_elsewhere RENAME TO orders');
-    }
-  };
-
   it(
     'are reported with their request, trace and release, and with nothing of the request itself',
     async () => {
@@ -93,7 +83,7 @@ describe('errors that nobody foresaw', () => {
       // What a client did wrong is none of them.
       expect((await order()).status).toBe(400);
       const { traceId, traceparent } = newTrace();
-      await withoutOrders(async () => {
+      await shop.withoutOrders(async () => {
         const answer = await order(placeable(), traceparent('01'));
         expect(answer.status).toBe(500);
         await waitFor('the report', () => ingest.events.length > 0, WAIT_MS);
@@ -121,7 +111,7 @@ describe('errors that nobody foresaw', () => {
     'are reported of jobs',
     async () => {
       await start({ SENTRY_DSN: ingest.dsn, ROLE: 'worker' });
-      await withoutOrders(async () => {
+      await shop.withoutOrders(async () => {
         await waitFor('the report', () => ingest.of(JOB_FAILED).length > 0, WAIT_MS);
       });
       expect(ingest.of(JOB_FAILED).map(({ tags }) => tags)).toContainEqual({
@@ -150,7 +140,7 @@ describe('errors that nobody foresaw', () => {
     async () => {
       await start({ SENTRY_DSN: `http://publickey@127.0.0.1:${String(await findFreePort())}/42` });
       const counted = (outcome: string) => application.metric(`error_reports_total{outcome="${outcome}"}`);
-      await withoutOrders(async () => {
+      await shop.withoutOrders(async () => {
         for (let round = 0; round < 10; round += 1) {
           const answers = await Promise.all(Array.from({ length: 20 }, () => order(placeable())));
           expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 500));
@@ -169,7 +159,7 @@ describe('errors that nobody foresaw', () => {
     'are only logged without a DSN: nothing of Sentry is loaded',
     async () => {
       await start({});
-      await withoutOrders(async () => {
+      await shop.withoutOrders(async () => {
         expect((await order(placeable())).status).toBe(500);
       });
       await waitFor('the line', () => application.log.includes(REQUEST_FAILED), WAIT_MS);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { PostgresHandle } from '../../scripts/services/postgres.mjs';
 import { testEnvironment } from '../support/app-harness.js';
 import { AppProcess } from '../support/app-process.js';
-import { createTlsFiles, type TlsFiles } from '../support/services/redis-tls.js';
+import { createTlsFiles, type TlsFiles } from '../support/services/tls-files.js';
 import { getSharedServices } from '../support/services/shared-services.js';
 import { query } from '../support/services/test-database.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';

@@ -3,13 +3,9 @@ import { join } from 'node:path';
 import { type Redis, startRedis } from '../../scripts/services/redis.mjs';
 import { testEnvironment } from '../support/app-harness.js';
 import { AppProcess } from '../support/app-process.js';
-import {
-  createTlsFiles,
-  sharedServicesWithTls,
-  type TlsFiles,
-  tlsSettings,
-} from '../support/services/redis-tls.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
+import { sharedServicesWithTls, tlsSettings } from '../support/services/redis-tls.js';
+import { createTlsFiles, type TlsFiles } from '../support/services/tls-files.js';
 import { SignInClient, waitForSessionStore } from '../support/sign-in-client.js';
 import { waitFor } from '../support/wait-for.js';
 

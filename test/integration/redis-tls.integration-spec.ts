@@ -7,13 +7,9 @@ import { RedisScript } from '../../src/infrastructure/redis/index.js';
 import { RedisUnderTest } from '../support/redis-under-test.js';
 import { startRedisCluster } from '../support/services/redis-cluster.js';
 import { startRedisSentinel } from '../support/services/redis-sentinel.js';
-import {
-  createTlsFiles,
-  sharedServicesWithTls,
-  type TlsFiles,
-  tlsSettings,
-} from '../support/services/redis-tls.js';
+import { sharedServicesWithTls, tlsSettings } from '../support/services/redis-tls.js';
 import type { SharedServices } from '../support/services/shared-services.js';
+import { createTlsFiles, type TlsFiles } from '../support/services/tls-files.js';
 import { waitFor } from '../support/wait-for.js';
 
 const ENV = { REDIS_COMMAND_TIMEOUT_MS: '5000' };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { type ServiceProcess, startServiceProcess } from '../../../scripts/services/service-process.mjs';
 import { getSharedServices } from '../services/shared-services.js';
-import { createTlsFiles } from '../services/redis-tls.js';
+import { createTlsFiles } from '../services/tls-files.js';
 import { waitFor } from '../wait-for.js';
 import { GatewayClient } from './gateway-client.js';
 

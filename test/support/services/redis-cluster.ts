@@ -5,8 +5,9 @@ import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
 import { StartError } from '../../../scripts/services/start-error.mjs';
 import { waitFor } from '../wait-for.js';
-import { type TlsFiles, tlsSettings } from './redis-tls.js';
+import { tlsSettings } from './redis-tls.js';
 import type { SharedServices } from './shared-services.js';
+import type { TlsFiles } from './tls-files.js';
 
 const SLOTS = 16_384;
 const MASTERS = 3;

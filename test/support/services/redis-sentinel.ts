@@ -6,8 +6,9 @@ import { findFreePort } from '../../../scripts/services/ports.mjs';
 import { type Redis, startRedis } from '../../../scripts/services/redis.mjs';
 import { startServiceProcess } from '../../../scripts/services/service-process.mjs';
 import { waitFor } from '../wait-for.js';
-import { type TlsFiles, tlsSettings } from './redis-tls.js';
+import { tlsSettings } from './redis-tls.js';
 import type { SharedServices } from './shared-services.js';
+import type { TlsFiles } from './tls-files.js';
 
 const MASTER_NAME = 'caudal';
 const SENTINELS = 3;
