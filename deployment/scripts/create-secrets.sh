@@ -85,12 +85,16 @@ if wanted pgbouncer_userlist; then
   printf '"caudal" "%s"\n' "$(cat "$directory/postgres_password")" | put pgbouncer_userlist
 fi
 
-# The URL has the password, the file of users its hash: both are made together.
+# users TEMPLATE PASSWORD: the lines of a file of users, which has the hash where a URL has the password.
+users() {
+  sed "s/PASSWORD_SHA256/$(printf %s "$2" | openssl dgst -sha256 -r | cut -d' ' -f1)/" "$templates/$1.acl"
+}
+
+# Password and hash are made together.
 redis_user() {
   if wanted "redis_$1_url"; then
     password=$(password)
-    hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d' ' -f1)
-    sed "s/PASSWORD_SHA256/$hash/" "$templates/$2.acl" | put "redis_$1_users"
+    users "$2" "$password" | put "redis_$1_users"
     echo "redis://caudal-$2:$password@redis-$2:6379" | put "redis_$1_url"
   fi
 }
@@ -106,12 +110,9 @@ for each in main session; do
 done
 if wanted redis_backup_urls; then
   password=$(password)
-  hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d' ' -f1)
   for each in main session; do
-    users="$directory/redis_${each}_users"
-    { grep -v '^user caudal-backup ' "$users"; sed "s/PASSWORD_SHA256/$hash/" "$templates/backup.acl"; } >"$users.made"
-    put "redis_${each}_users" <"$users.made"
-    rm "$users.made"
+    others=$(grep -v '^user caudal-backup ' "$directory/redis_${each}_users")
+    { printf '%s\n' "$others"; users backup "$password"; } | put "redis_${each}_users"
   done
   user="redis://caudal-backup:$password@redis"
   echo "main=$user-main:6379 sessions=$user-sessions:6379" | put redis_backup_urls

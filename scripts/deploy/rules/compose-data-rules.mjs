@@ -1,5 +1,6 @@
 // @ts-check
 import { connectionsOf } from './capacity-rules.mjs';
+import { withoutComments } from './comments.mjs';
 import { isApplication } from './compose-colour-rules.mjs';
 import { bytes } from './compose-rules.mjs';
 import { found } from './pod-rules.mjs';
@@ -90,7 +91,7 @@ export function composePostgres({ services, files }) {
     ['fsync', 'full_page_writes'].some((name) => setting(conf, name) === 'off') && 'loses data at a crash',
     (setting(conf, 'max_slot_wal_keep_size') ?? '-1') === '-1' && 'a replica that stays away fills the disk',
     Number(setting(conf, 'max_wal_senders') ?? 10) < 4 && 'has no room for replicas and backups',
-    /\b(trust|password|md5)\s*$/m.test(hba.replaceAll(/^#.*$/gm, '')) && 'lets in without a good password',
+    /\b(trust|password|md5)\s*$/m.test(withoutComments(hba)) && 'lets in without a good password',
   ]);
 }
 

@@ -1,4 +1,5 @@
 // @ts-check
+import { withoutComments } from './comments.mjs';
 import { bytes } from './compose-rules.mjs';
 import { found } from './pod-rules.mjs';
 
@@ -121,9 +122,4 @@ function everywhere(text) {
       !text.includes(`# ${ids}: `) && 'does not say why',
     ]),
   );
-}
-
-/** @param {string} text */
-function withoutComments(text) {
-  return text.replaceAll(/^\s*#.*\n?/gm, '');
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // What the gateway must never lose. test/gateway shows on a real nginx that it does what it is to do; this needs none
 // and says which line is gone.
+import { withoutComments } from './comments.mjs';
 import { found } from './pod-rules.mjs';
 
 /** Longer than any of these is a client that holds a connection for nothing. */
@@ -19,9 +20,9 @@ const WEAK_CIPHER = /\b(?:RC4|3?DES|MD5|NULL|EXPORT|CBC3?)\b|(?:^|:)(?:AES|RSA|D
 export function gateway(files) {
   const all = [...files]
     .filter(([path]) => path.endsWith('.conf'))
-    .map(([, text]) => text.replaceAll(/^\s*#.*$/gm, ''))
+    .map(([, text]) => withoutComments(text))
     .join('\n');
-  const upstreams = (files.get('upstreams.conf') ?? '').replaceAll(/^\s*#.*$/gm, '');
+  const upstreams = withoutComments(files.get('upstreams.conf') ?? '');
   const values = (/** @type {string} */ name) =>
     [...all.matchAll(new RegExp(`^\\s*${name}\\s+([^;{]*);`, 'gm'))].map(([, value = '']) => value.trim());
   const value = (/** @type {string} */ name) => values(name)[0];
