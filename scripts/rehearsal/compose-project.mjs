@@ -8,6 +8,9 @@ import { PROJECT } from '../setup/project.mjs';
 import { run, say } from './cache.mjs';
 import { ensureImages } from './stand-ins.mjs';
 
+/** Starts what follows, of images that are here, and waits until it is healthy. */
+export const UP = ['up', '--detach', '--wait', '--pull', 'never'];
+
 const FILE = 'docker-compose.production.yml';
 const HEALTH_CHECK_TIMEOUT = '30s';
 const UP_DEADLINE_MS = 1_200_000;
@@ -107,8 +110,11 @@ export async function createComposeProject({
     compose,
     up: async () => {
       try {
-        const up = ['up', '--detach', '--wait', '--pull', 'never', ...services];
-        return await run('docker', [...base(), ...up], { env, cwd: directory, timeoutMs: UP_DEADLINE_MS });
+        return await run('docker', [...base(), ...UP, ...services], {
+          env,
+          cwd: directory,
+          timeoutMs: UP_DEADLINE_MS,
+        });
       } catch (error) {
         await explain().catch(() => {});
         throw error;

@@ -3,24 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../shop-client.mjs';
 import { until } from '../cache.mjs';
+import { UP } from '../compose-project.mjs';
 import { runHostScript } from './host-script.mjs';
+import { SERVERS, sql } from './postgres-servers.mjs';
 
-const SERVERS = ['postgres-1', 'postgres-2', 'postgres-3'];
 const DATA = '/var/lib/postgresql/18/docker';
 const PROGRAMS = '/opt/caudal-pgbackrest';
+/** Instead of a service's own command, in a container that goes away again. */
+const RUN_ONCE = ['run', '--rm', '--no-deps', '-T', '--entrypoint'];
 const RESTORE_SESSIONS = [
-  ...[
-    'run',
-    '--rm',
-    '--no-deps',
-    '-T',
-    '--volume',
-    'redis-sessions:/data',
-    '--entrypoint',
-    '/bin/sh',
-    'backup',
-    '-c',
-  ],
+  ...['--volume', 'redis-sessions:/data', 'backup', '-c'],
   `${PROGRAMS}/restore.sh redis --name sessions --data-dir /data/restored && rm -rf /data/appendonlydir &&
     mv /data/restored/appendonlydir /data/ && rm -r /data/restored`,
 ];
@@ -45,21 +37,16 @@ export async function rehearseBackups({ rehearsal, project, env, client, shop },
     goal(answer.status === 201, `an order ${when}: ${String(answer.status)} ${codeOf(answer)}`.trim());
     orders.push({ id: String(answer.body['id']), when });
   };
-  const sql = (/** @type {string} */ server, /** @type {string} */ query) =>
-    project.compose(
-      ...['exec', '-T', server, 'psql', '--host=/var/run/postgresql', '--username=postgres', '--no-align'],
-      ...['--tuples-only', '--command', query],
-    );
   const backup = (/** @type {string[]} */ ...args) =>
     project.compose('exec', '-T', 'backup', `${PROGRAMS}/backup-service.sh`, ...args);
-  const fullBackups = async () => ((await backup('list')).match(/full backup: /g) ?? []).length;
+  const fullBackups = (/** @type {string} */ list) => (list.match(/full backup: /g) ?? []).length;
   const walIsArchived = async (/** @type {string} */ server) => {
-    const segment = await sql(server, 'SELECT pg_walfile_name(pg_switch_wal())');
+    const segment = await sql(project, server, 'SELECT pg_walfile_name(pg_switch_wal())');
     const done = `SELECT last_archived_wal >= '${segment}' FROM pg_stat_archiver`;
     await until(
       `${segment} in the archive`,
       WAL_DEADLINE_MS,
-      async () => (await sql(server, done)) === 't',
+      async () => (await sql(project, server, done)) === 't',
       500,
     );
     return segment;
@@ -74,13 +61,12 @@ export async function rehearseBackups({ rehearsal, project, env, client, shop },
     if (source === 'none' && services.includes('backup-metrics'))
       leftOut(`backup-metrics (${name}: ${what})`);
   say('up --wait with compose.backup.yml');
-  await project.compose('up', '--detach', '--wait', '--pull', 'never', ...SERVERS);
+  await project.compose(...UP, ...SERVERS);
   await project.up();
   client.forgetConnections();
   const list = await backup('list');
   goal(
-    (list.match(/full backup: /g) ?? []).length === 3 &&
-      /main-.*\.rdb\.gpg[^]*sessions-.*\.rdb\.gpg/.test(list),
+    fullBackups(list) === 3 && /main-.*\.rdb\.gpg[^]*sessions-.*\.rdb\.gpg/.test(list),
     'it is healthy when there are a daily, a weekly and a monthly backup and snapshots of main and sessions',
   );
   await order('after the backup');
@@ -93,7 +79,7 @@ export async function rehearseBackups({ rehearsal, project, env, client, shop },
   await until(
     'the backup of the new primary',
     BACKUP_DEADLINE_MS,
-    async () => (await fullBackups()) > 3,
+    async () => fullBackups(await backup('list')) > 3,
     1_000,
   );
   goal(true, `the service backs ${next} up by itself`);
@@ -116,15 +102,15 @@ export async function rehearseBackups({ rehearsal, project, env, client, shop },
   await project.compose('rm', '--stop', '--force', 'backup', ...SERVERS);
   await project.docker('volume', 'rm', ...SERVERS.map((server) => `${project.name}_${server}`));
   const startedMs = performance.now();
-  const restore = ['run', '--rm', '--no-deps', '-T', '--entrypoint', `${PROGRAMS}/restore.sh`, next];
-  say((await project.compose(...restore, 'postgres', '--data-dir', DATA)).split('\n').at(-1) ?? '');
-  await project.compose('up', '--detach', '--wait', '--pull', 'never', '--no-deps', next);
+  const restore = [`${PROGRAMS}/restore.sh`, next, 'postgres', '--data-dir', DATA];
+  say((await project.compose(...RUN_ONCE, ...restore)).split('\n').at(-1) ?? '');
+  await project.compose(...UP, '--no-deps', next);
   for (const server of SERVERS.filter((each) => each !== next)) {
     const joined = await runHostScript(project, env, 'failover.sh', ['--rejoin', server]);
     goal(joined.code === 0, `${server} is a replica of it`);
   }
   await project.compose('stop', 'redis-sessions');
-  await project.compose(...RESTORE_SESSIONS);
+  await project.compose(...RUN_ONCE, '/bin/sh', ...RESTORE_SESSIONS);
   await project.up();
   client.forgetConnections();
   for (const { id, when } of orders) {

@@ -2,6 +2,7 @@
 import { pause, until } from '../cache.mjs';
 import { runHostScript } from './host-script.mjs';
 import { startBuyers } from './persistent-buyers.mjs';
+import { SERVERS, sql } from './postgres-servers.mjs';
 
 const WRITES_BACK_SECONDS = 15;
 const LOAD_MS = 4_000;
@@ -14,34 +15,17 @@ const LOAD_MS = 4_000;
  */
 export async function rehearseFailovers({ rehearsal, project, env, client, shop }) {
   const { say, goal, signal } = rehearsal;
-  const sql = async (/** @type {string} */ server, /** @type {string} */ query) => {
-    const args = [
-      '--username=postgres',
-      '--dbname=caudal',
-      '--tuples-only',
-      '--no-align',
-      '--command',
-      query,
-    ];
-    return project.docker(
-      'exec',
-      await project.containerOf(server),
-      'psql',
-      '--host=/var/run/postgresql',
-      ...args,
-    );
-  };
   const failover = (/** @type {string[]} */ ...args) => runHostScript(project, env, 'failover.sh', args);
   const writerOf = async () => {
-    for (const server of ['postgres-1', 'postgres-2', 'postgres-3']) {
-      const inRecovery = await sql(server, 'SELECT pg_is_in_recovery()').catch(() => 't');
+    for (const server of SERVERS) {
+      const inRecovery = await sql(project, server, 'SELECT pg_is_in_recovery()').catch(() => 't');
       if (inRecovery === 'f') return server;
     }
     return 'none';
   };
   /** @param {readonly { id: string }[]} taken @param {string} server */
   const missing = async (taken, server) => {
-    const stored = new Set((await sql(server, 'SELECT id FROM orders')).split('\n'));
+    const stored = new Set((await sql(project, server, 'SELECT id FROM orders')).split('\n'));
     return taken.filter(({ id }) => !stored.has(id)).length;
   };
 
@@ -96,7 +80,12 @@ export async function rehearseFailovers({ rehearsal, project, env, client, shop 
     [],
   );
   await project.docker('start', await project.containerOf(old));
-  const fenced = await until('the old primary', 60_000, () => sql(old, 'SELECT pg_is_in_recovery()'), 500);
+  const fenced = await until(
+    'the old primary',
+    60_000,
+    () => sql(project, old, 'SELECT pg_is_in_recovery()'),
+    500,
+  );
   goal(fenced === 't', 'the old primary, started by mistake, is no primary');
   const joined = await failover('--rejoin', old);
   goal(joined.code === 0, `it is a replica again after ${joined.seconds.toFixed(1)} s`);

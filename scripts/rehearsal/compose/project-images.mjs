@@ -2,6 +2,7 @@
 // The images that the project makes itself, beside that of the application.
 import { PROJECT } from '../../setup/project.mjs';
 import { run } from '../cache.mjs';
+import { UP } from '../compose-project.mjs';
 import { codeOf } from '../shop-client.mjs';
 import { baseOf, ensureImages } from '../stand-ins.mjs';
 
@@ -79,7 +80,7 @@ export async function rehearseGatewayImage(engine, { rehearsal, project, client 
   const image = await buildProjectImage(engine, rehearsal, 'gateway');
   if (image === null) return;
   project.set({ NGINX_IMAGE: image });
-  await project.compose('up', '--detach', '--wait', '--pull', 'never', '--no-deps', 'nginx');
+  await project.compose(...UP, '--no-deps', 'nginx');
   client.forgetConnections();
   const container = await project.containerOf('nginx');
   const version = await project.docker('exec', container, 'sh', '-c', 'nginx -v 2>&1');
@@ -107,8 +108,7 @@ export async function rehearseFirewall(engine, { rehearsal, project, client, sho
   const image = await buildProjectImage(engine, rehearsal, 'firewall');
   if (image === null) return;
   project.set({ FIREWALL_IMAGE: image });
-  const up = ['up', '--detach', '--wait', '--pull', 'never', '--no-deps', 'nginx'];
-  await project.compose('--file', 'deployment/docker/compose.modsecurity.yml', ...up);
+  await project.compose('--file', 'deployment/docker/compose.modsecurity.yml', ...UP, '--no-deps', 'nginx');
   client.forgetConnections();
   const attack = await client.send('GET', `/api/v1/products?q=${encodeURIComponent("' OR 1=1--")}`);
   const { 'content-type': type = 'no type' } = attack.headers;
