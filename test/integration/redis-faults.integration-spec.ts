@@ -182,6 +182,23 @@ describe('a role that is one Redis', () => {
     reader.close();
   });
 
+  it('sends what is asked for in one turn of the event loop at once, in its order', async () => {
+    // Past the proxy, which reads and writes in pieces of its own.
+    const direct = await RedisUnderTest.start(services.redis.url, { REDIS_COMMAND_TIMEOUT_MS: '10000' });
+    const reads = async () =>
+      Number(/^total_reads_processed:(\d+)/m.exec(await witness.client.info('stats'))?.[1]);
+    const before = await reads();
+    const calls = Array.from({ length: 100 }, (_, n) => direct.client.rpush('{k}', String(n)));
+    const pipelined = direct.client.pipeline().rpush('{k}', 'a').rpush('{k}', 'b').exec();
+    const lengths = await Promise.all([...calls, pairCount.run(direct.client, ['{p}:1', '{p}:2'], [1000])]);
+    await pipelined;
+    // One is that of the question itself; a megabyte would come in pieces, this does not.
+    expect((await reads()) - before).toBeLessThanOrEqual(3);
+    expect(lengths.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, n) => n + 1));
+    expect(await direct.client.lrange('{k}', -3, -1)).toEqual(['99', 'a', 'b']);
+    direct.close();
+  });
+
   it('counts what it does', async () => {
     const before = await redis.metric('redis_command_duration_seconds_count{role="main"}');
     await Promise.all(Array.from({ length: 10 }, () => redis.client.ping()));

@@ -89,6 +89,7 @@ export class CommandDeadlines {
     }
     batch.commands = null;
     this.silentSinceMs = null;
+    this.dropSettled();
     this.traffic.pending -= commands.length;
     this.traffic.observe(performance.now() - batch.startMs, commands.length);
   }
@@ -133,11 +134,16 @@ export class CommandDeadlines {
 
   /** The oldest batch that is not settled. */
   private oldest(): Batch | undefined {
+    this.dropSettled();
+    return this.queue[this.head];
+  }
+
+  /** Also when none is due: what is settled would grow old for the garbage collector. */
+  private dropSettled(): void {
     while (this.queue[this.head]?.commands === null) this.head += 1;
     if (this.head >= COMPACT_AT || this.head === this.queue.length) {
       this.queue.splice(0, this.head);
       this.head = 0;
     }
-    return this.queue[this.head];
   }
 }

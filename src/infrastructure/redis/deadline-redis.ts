@@ -1,5 +1,6 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis';
 import { CommandDeadlines } from './command-deadlines.js';
+import { gatherWrites } from './gathered-writes.js';
 import type { RedisTraffic } from './redis-traffic.js';
 
 type Stream = Parameters<Redis['sendCommand']>[1];
@@ -27,6 +28,8 @@ export class DeadlineRedis extends Redis {
 
   override sendCommand(command: Command, stream?: Stream): unknown {
     this.deadlines.watch(command, stream);
+    // A pipeline gathers its commands itself.
+    if (stream === undefined) gatherWrites(this);
     return super.sendCommand(command, stream);
   }
 }

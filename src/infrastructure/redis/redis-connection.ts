@@ -16,7 +16,8 @@ const CONNECT_TIMEOUT_MS = 1000;
 /** A connection that is given up on because it is silent has nothing left to say. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const SENTINEL_TIMEOUT_MS = 500;
-const RECONNECT_MAX_MS = 1000;
+const RECONNECT_FIRST_MS = 50;
+const RECONNECT_MAX_MS = 250;
 /** A moved slot takes one redirect, one that is moving a few; more is a loop. */
 const REDIRECTIONS_MAX = 8;
 /** A command over keys of which only some have moved waits this long before it asks again. */
@@ -25,9 +26,11 @@ const TRY_AGAIN_MS = 10;
 const SLOTS_REFRESH_MS = 5000;
 const SLOTS_REFRESH_TIMEOUT_MS = 500;
 
-/** At most every second, so that a fleet does not storm a server that comes back. */
+/** By `attempt`, from 0 or 1 on: spread, so that a fleet does not storm a server that comes back. */
 function reconnectDelayMs(attempt: number): number {
-  return Math.min(RECONNECT_MAX_MS, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2);
+  return (
+    Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.max(attempt - 1, 0)) * (0.5 + Math.random() / 2)
+  );
 }
 
 /** A client that reconnects for ever, and follows failovers and moved slots. */

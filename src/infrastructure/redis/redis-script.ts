@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Cluster } from 'ioredis';
+import { Cluster, Command } from 'ioredis';
 import { hashTagOf } from './redis-keys.js';
 import type { RedisClient } from './redis-role.js';
 import { trafficOf } from './redis-traffic.js';
@@ -51,10 +51,23 @@ export class RedisScript<Reply> {
     } catch (error) {
       return Promise.reject(toError(error));
     }
-    const reply = this.isBinary
-      ? client.callBuffer('evalsha', this.sha, keys.length, ...keys, ...args)
-      : client.evalsha(this.sha, keys.length, ...keys, ...args);
-    return reply.then(this.parse, (error: unknown) => this.runInFull(error, client, keys, args));
+    return this.call(client, 'evalsha', this.sha, keys, args).then(this.parse, (error: unknown) =>
+      this.runInFull(error, client, keys, args),
+    );
+  }
+
+  /** Past the methods of the client, which look at the options of every call before they make a command of it. */
+  private call(
+    client: RedisClient,
+    name: 'eval' | 'evalsha',
+    script: string,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
+    const command = new Command(name, [script, keys.length, ...keys, ...args], {
+      replyEncoding: this.isBinary ? null : 'utf8',
+    });
+    return client.sendCommand(command) as Promise<unknown>;
   }
 
   private async runInFull(
@@ -65,10 +78,7 @@ export class RedisScript<Reply> {
   ): Promise<Reply> {
     if (!isNotLoaded(error)) throw error;
     countLoad(client);
-    const reply = this.isBinary
-      ? client.callBuffer('eval', this.source, keys.length, ...keys, ...args)
-      : client.eval(this.source, keys.length, ...keys, ...args);
-    return this.parse(await reply);
+    return this.parse(await this.call(client, 'eval', this.source, keys, args));
   }
 
   /**

@@ -21,7 +21,7 @@ const BLOCKING_GRACE_MS = 1000;
  * command and no resend of one whose reply was lost, because a caller that was told "failed" must not
  * find its command executed later by us. A hung server costs each caller one deadline, and none once
  * the connection is given up after a second of silence. Reconnection goes on in the background, at most
- * every second, with jitter. Failures are told apart by `isRedisUnavailable`. ADR 0010.
+ * eight times a second, with jitter. Failures are told apart by `isRedisUnavailable`. ADR 0010.
  */
 @Injectable()
 export class RedisService implements OnApplicationShutdown {
