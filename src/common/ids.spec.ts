@@ -1,3 +1,4 @@
+import { parse, stringify, version } from 'uuid';
 import { isUuid, newId } from './ids.js';
 
 describe('newId', () => {
@@ -9,6 +10,9 @@ describe('newId', () => {
   });
 
   it('makes version 7 of the RFC 9562 variant', () => {
+    const ids = Array.from({ length: 1000 }, newId);
+    expect(ids.map((id) => stringify(parse(id)))).toEqual(ids);
+    expect(new Set(ids.map(version))).toEqual(new Set([7]));
     expect(newId()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 });

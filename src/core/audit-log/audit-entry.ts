@@ -1,6 +1,6 @@
 import type { AuditAction, AuditClass, AuditOrigin } from './audit-log.js';
-import { canonicalJson, quote } from './canonical-json.js';
-import { cleanText, redactText } from './redaction.js';
+import { canonicalJson, quote, quoteRedacted } from './canonical-json.js';
+import { cleanText, isPlain } from './redaction.js';
 
 /** Between the fields of a line. No field holds control characters, so neither can be forged. */
 export const FIELD_SEPARATOR = '\u001f';
@@ -62,9 +62,9 @@ function detailsOf(event: AuditAction, auditClass: AuditClass): string {
   const changes = [shortened(after), shortened(before)];
   const [afterText, beforeText] = changes;
   const ip = origin?.ip ?? null;
-  let text = ip === null ? '{' : `{"ip": ${quote(name(ip))}, `;
+  let text = ip === null ? '{' : `{"ip": ${quotedName(ip)}, `;
   if (afterText !== undefined) text += `"after": ${afterText}, `;
-  if (cause !== undefined) text += `"cause": ${quote(redactText(cause))}, `;
+  if (cause !== undefined) text += `"cause": ${quoteRedacted(cause)}, `;
   text += `"class": "${auditClass}"`;
   if (beforeText !== undefined) text += `, "before": ${beforeText}`;
   return `${text}${requestOf(origin)}}`;
@@ -73,9 +73,9 @@ function detailsOf(event: AuditAction, auditClass: AuditClass): string {
 function requestOf(origin: AuditOrigin | null): string {
   if (origin === null) return '';
   const { traceId, requestId, traceparent = null } = origin;
-  const trace = traceId === null ? '' : `, "traceId": ${quote(name(traceId))}`;
-  const parent = traceparent === null ? '' : `, "traceparent": ${quote(name(traceparent))}`;
-  return `${trace}, "requestId": ${quote(name(requestId))}${parent}`;
+  const trace = traceId === null ? '' : `, "traceId": ${quotedName(traceId)}`;
+  const parent = traceparent === null ? '' : `, "traceparent": ${quotedName(traceparent)}`;
+  return `${trace}, "requestId": ${quotedName(requestId)}${parent}`;
 }
 
 /** Of the request behind the entry; null when there is none, or none that is known. */
@@ -93,6 +93,10 @@ function shortened(value: unknown): string | undefined {
 
 function name(text: string): string {
   return isShortAndPlain(text) ? text : cleanText(text.slice(0, NAME_MAX));
+}
+
+function quotedName(text: string): string {
+  return text.length <= NAME_MAX && isPlain(text) ? `"${text}"` : quote(name(text));
 }
 
 const isShortAndPlain = (text: string): boolean => text.length <= NAME_MAX && /^[\u0020-\u007e]*$/.test(text);

@@ -1,4 +1,4 @@
-import { isPlain, isSecretName, redactText } from './redaction.js';
+import { isHarmless, isPlain, isSecretName, redactText } from './redaction.js';
 
 const DEPTH_MAX = 6;
 const MEMBERS_MAX = 100;
@@ -18,7 +18,7 @@ const CUT = '"[cut]"';
 export function canonicalJson(value: unknown, depth = 0): string | undefined {
   switch (typeof value) {
     case 'string':
-      return quote(redactText(value));
+      return quoteRedacted(value);
     case 'number':
       return numberText(value);
     case 'boolean':
@@ -36,6 +36,11 @@ export function canonicalJson(value: unknown, depth = 0): string | undefined {
   if (Array.isArray(value)) return arrayText(value, depth);
   if (ArrayBuffer.isView(value)) return '"[binary]"';
   return objectText(value as Readonly<Record<string, unknown>>, depth);
+}
+
+/** {@link redactText} between quotes. */
+export function quoteRedacted(text: string): string {
+  return isHarmless(text) ? `"${text}"` : quote(redactText(text));
 }
 
 /** A text between quotes, with the escapes that both JSON.stringify and PostgreSQL use. */

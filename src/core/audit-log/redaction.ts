@@ -30,9 +30,15 @@ export function cleanText(text: string): string {
   return text.replace(UNCLEAN, ' ').toWellFormed();
 }
 
+/** What {@link redactText} leaves as it is, and is the same between the quotes of JSON: nearly every text. */
+export function isHarmless(text: string): boolean {
+  return (
+    isPlain(text) && (text.length < SUSPICIOUS_MIN || (text.length <= TEXT_MAX && !SUSPICIOUS.test(text)))
+  );
+}
+
 /** Clean, at most {@link TEXT_MAX} characters, and without what looks like a token or a card number. */
 export function redactText(text: string): string {
-  if (text.length < SUSPICIOUS_MIN && isPlain(text)) return text;
   const cut = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
   const redacted = SUSPICIOUS.test(cut)
     ? cut
