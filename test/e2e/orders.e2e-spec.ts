@@ -192,6 +192,20 @@ describe('orders', () => {
     expect([answer.status, answer.body.errors]).toMatchObject([400, [{ pointer: '/lines/1/quantity' }]]);
   });
 
+  it('refuses an address whose lines are blank or more than one, which a label could not show', async () => {
+    const variantId = await shop.createVariant(1);
+    const address = { ...ADDRESS, name: 'Ada\nByron', line1: 'Calle\u2028Mayor', line2: ' ', city: '\t' };
+    const answer = await api.post(ORDERS, {
+      token: buyer.token,
+      key: 'address',
+      body: { lines: [{ variantId, quantity: 1 }], shippingAddress: address },
+    });
+    const wrong = ['name', 'line1', 'line2', 'city'].map((field) => ({
+      pointer: `/shippingAddress/${field}`,
+    }));
+    expect([answer.status, answer.body.errors]).toMatchObject([400, wrong]);
+  });
+
   it('refuses what does not exist, has no price or costs too much, without touching the neighbours of the batch', async () => {
     const variantId = await shop.createVariant(50);
     const euros = await shop.createVariant(50, { currency: 'EUR' });

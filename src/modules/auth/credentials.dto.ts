@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsEmail, IsString, Length, Matches, MaxLength } from 'class-validator';
+import { IsEmail, IsString, Length, MaxLength } from 'class-validator';
+import { IsLine, LINE_PATTERN } from '../../core/validation/index.js';
 
 /** RFC 5321, 4.5.3.1.3: a path has 256 octets, two of which are its brackets. */
 const EMAIL_LENGTH_MAX = 254;
@@ -7,8 +8,6 @@ const EMAIL_LENGTH_MAX = 254;
 const PASSWORD_LENGTH_MIN = 8;
 const PASSWORD_LENGTH_MAX = 128;
 const NAME_LENGTH_MAX = 100;
-/** One line, with something to see. */
-const NAME_PATTERN = /^(?=\s*\S)[^\p{Cc}\u2028\u2029]*$/u;
 
 export class LoginRequest {
   @ApiProperty({ format: 'email', maxLength: EMAIL_LENGTH_MAX, example: 'ada@example.com' })
@@ -37,11 +36,9 @@ export class RegisterRequest {
   @ApiProperty({
     minLength: 1,
     maxLength: NAME_LENGTH_MAX,
-    pattern: NAME_PATTERN.source,
+    pattern: LINE_PATTERN,
     example: 'Ada Lovelace',
   })
-  @Matches(NAME_PATTERN, { message: 'name should be one line that is not blank' })
-  @Length(1, NAME_LENGTH_MAX)
-  @IsString()
+  @IsLine(NAME_LENGTH_MAX)
   readonly name!: string;
 }

@@ -11,14 +11,13 @@ import {
   IsOptional,
   IsString,
   IsUUID,
-  Length,
   Matches,
   Max,
   Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsMissable } from '../../../core/validation/index.js';
+import { IsLine, IsMissable, LINE_PATTERN } from '../../../core/validation/index.js';
 
 /** The absolute bounds; configuration can only be stricter. */
 const LINES_MAX = 500;
@@ -37,12 +36,12 @@ export class OrderLineRequest {
 }
 
 export class AddressDto {
-  @ApiProperty({ maxLength: 100 }) @IsString() @Length(1, 100) name!: string;
-  @ApiProperty({ maxLength: 200 }) @IsString() @Length(1, 200) line1!: string;
-  @ApiPropertyOptional({ maxLength: 200 }) @IsOptional() @IsString() @Length(1, 200) line2?: string;
-  @ApiProperty({ maxLength: 100 }) @IsString() @Length(1, 100) city!: string;
-  @ApiPropertyOptional({ maxLength: 100 }) @IsOptional() @IsString() @Length(1, 100) region?: string;
-  @ApiProperty({ maxLength: 20 }) @IsString() @Length(1, 20) postalCode!: string;
+  @ApiProperty({ maxLength: 100, pattern: LINE_PATTERN }) @IsLine(100) name!: string;
+  @ApiProperty({ maxLength: 200, pattern: LINE_PATTERN }) @IsLine(200) line1!: string;
+  @ApiPropertyOptional({ maxLength: 200, pattern: LINE_PATTERN }) @IsOptional() @IsLine(200) line2?: string;
+  @ApiProperty({ maxLength: 100, pattern: LINE_PATTERN }) @IsLine(100) city!: string;
+  @ApiPropertyOptional({ maxLength: 100, pattern: LINE_PATTERN }) @IsOptional() @IsLine(100) region?: string;
+  @ApiProperty({ maxLength: 20, pattern: LINE_PATTERN }) @IsLine(20) postalCode!: string;
   @ApiProperty({ description: 'ISO 3166-1 alpha-2', example: 'ES' }) @IsISO31661Alpha2() country!: string;
   @ApiPropertyOptional({ maxLength: 30 })
   @IsOptional()
