@@ -1,6 +1,6 @@
 // Everything that can be checked of deployment/monitoring. check-monitoring.mjs prints it; others may call it.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { checkMonitoring } from './monitoring-checks.mjs';
@@ -94,7 +94,7 @@ const ROUTES = [
 ];
 
 /** One process for several files: it takes longer to start than to test one. */
-const FILES_PER_RUN = 16;
+const FILES_PER_RUN = 8;
 
 /**
  * Makes each mistake in a copy of its own and runs the tests of its alert there.
@@ -105,22 +105,25 @@ const FILES_PER_RUN = 16;
 async function missedMutations(promtool, folder) {
   const work = mkdtempSync(join(tmpdir(), 'caudal-rules-'));
   try {
-    const tests = new Map(
-      RULE_MUTATIONS.map((mutation, index) => [
-        makeMistake(join(folder, 'rules'), join(work, String(index)), mutation),
-        mutation,
-      ]),
+    const tests = RULE_MUTATIONS.map((mutation, index) =>
+      makeMistake(join(folder, 'rules'), join(work, String(index)), mutation),
     );
-    const files = [...tests.keys()];
-    const passed = [];
-    for (let index = 0; index < files.length; index += FILES_PER_RUN) {
-      const run = await runTool(promtool, ['test', 'rules', ...files.slice(index, index + FILES_PER_RUN)]);
-      passed.push(...passedFiles(run.output));
-    }
-    return passed.map((file) => {
-      const [alert = '', what = ''] = tests.get(file) ?? [];
-      return `  not noticed: ${alert}, ${what}`;
-    });
+    const files = tests.flat();
+    const passed = new Set();
+    const runNext = async () => {
+      for (
+        let next = files.splice(0, FILES_PER_RUN);
+        next.length > 0;
+        next = files.splice(0, FILES_PER_RUN)
+      ) {
+        const run = await runTool(promtool, ['test', 'rules', ...next]);
+        for (const file of passedFiles(run.output)) passed.add(file);
+      }
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, runNext));
+    return RULE_MUTATIONS.filter((_, index) => tests[index]?.every((file) => passed.has(file))).map(
+      ([alert, what]) => `  not noticed: ${alert}, ${what}`,
+    );
   } finally {
     rmSync(work, { recursive: true });
   }
@@ -130,7 +133,7 @@ async function missedMutations(promtool, folder) {
  * @param {string} rules
  * @param {string} copy
  * @param {import('../deploy/mutations/mutation.mjs').Mutation} mutation
- * @returns {string} the file of its tests
+ * @returns {string[]} the files of its tests
  */
 function makeMistake(rules, copy, mutation) {
   const [alert, , , from] = mutation;
@@ -140,9 +143,15 @@ function makeMistake(rules, copy, mutation) {
     .find((file) => readFileSync(join(copy, file), 'utf8').includes(`alert: ${alert}\n`));
   if (name === undefined) throw new Error(`there is no alert ${alert}`);
   writeFileSync(join(copy, name), mutate(readMutable(copy, name, String(from)), mutation) ?? '');
-  const tests = join(copy, 'tests', name.replace('.rules.', '.test.'));
-  writeFileSync(tests, testsOf(readFileSync(tests, 'utf8'), alert));
-  return tests;
+  const [subject = ''] = name.split('.');
+  return readdirSync(join(copy, 'tests')).flatMap((file) => {
+    if (!file.startsWith(subject)) return [];
+    const path = join(copy, 'tests', file);
+    const tests = testsOf(readFileSync(path, 'utf8'), alert);
+    if (tests === null) return [];
+    writeFileSync(path, tests);
+    return [path];
+  });
 }
 
 /** promtool says a file's name, and then SUCCESS or, elsewhere, why not. @param {string} output */
@@ -155,14 +164,13 @@ function readMutable(/** @type {string} */ copy, /** @type {string} */ name, /**
   return text.includes(from) ? text : stringify(parse(text), { lineWidth: 0 });
 }
 
+/** @returns {string | null} null when the file has none */
 function testsOf(/** @type {string} */ text, /** @type {string} */ alert) {
   /** @type {unknown} */
   const parsed = parse(text);
   const file = /** @type {import('./monitoring-sources.mjs').TestFile} */ (parsed);
-  return stringify({
-    ...file,
-    tests: file.tests.filter(({ promql_expr_test: cases }) =>
-      cases.some(({ expr }) => expr.includes(`"${alert}"`)),
-    ),
-  });
+  const tests = file.tests.filter(({ promql_expr_test: cases }) =>
+    cases.some(({ expr }) => expr.includes(`"${alert}"`)),
+  );
+  return tests.length === 0 ? null : stringify({ ...file, tests });
 }
