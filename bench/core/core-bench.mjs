@@ -1,8 +1,6 @@
 // What a section of the core bench is, how a goal is measured, and how the table is written.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { median } from '../interleaved-rounds.mjs';
 
 const CAPACITY = fileURLToPath(new URL('../../docs/capacity.md', import.meta.url));
@@ -43,21 +41,6 @@ const END = '<!-- bench:core ends -->';
  * @property {boolean} isMet
  */
 
-setFlagsFromString('--expose-gc');
-/** @type {unknown} */
-const gc = runInNewContext('gc');
-const collectGarbage = /** @type {() => void} */ (gc);
-
-/**
- * Nobody pays for what the other side left on the heap.
- *
- * @param {Side} side
- */
-async function measure(side) {
-  collectGarbage();
-  return await side();
-}
-
 /**
  * @param {Goal} goal
  * @param {number} rounds
@@ -71,9 +54,9 @@ export async function measureGoal(goal, rounds) {
   const others = [];
   for (let round = 0; round < (goal.rounds ?? rounds); round += 1) {
     // Every second round begins with the other side.
-    if (round % 2 === 0) own.push(await measure(ours));
-    if (peer !== undefined) others.push(await measure(peer.measure));
-    if (round % 2 === 1) own.push(await measure(ours));
+    if (round % 2 === 0) own.push(await ours());
+    if (peer !== undefined) others.push(await peer.measure());
+    if (round % 2 === 1) own.push(await ours());
   }
   const ratio = peer === undefined ? null : median(own.map((value, round) => value / (others[round] ?? NaN)));
   const judged = target.is === 'ratio' ? ratio : median(own);

@@ -5,6 +5,9 @@
 //
 // A section is a file in sections/ whose default export is a Section (core-bench.mjs): it opens what it
 // needs (Redis, PostgreSQL, our classes from dist/, the peer from node_modules), measures, and closes it.
+// Several sections are measured one after the other, each in a process of its own.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -65,9 +68,28 @@ async function checkSections(names) {
   return faults === 0 ? 0 : 1;
 }
 
+/**
+ * Each section in a process of its own: what one has compiled and left on the heap is no part of the next.
+ *
+ * @param {readonly string[]} names
+ * @param {number} rounds
+ * @param {boolean} isWritten
+ */
+async function measureEach(names, rounds, isWritten) {
+  let failures = 0;
+  for (const name of names) {
+    const args = ['--only', name, '--rounds', String(rounds), ...(isWritten ? ['--write'] : [])];
+    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
+    const [code] = await once(child, 'exit');
+    if (code !== 0) failures += 1;
+  }
+  return failures === 0 ? 0 : 1;
+}
+
 async function main() {
   const { wanted, rounds, isWritten, isCheck } = parseCommand(process.argv.slice(2));
   if (isCheck) return checkSections(wanted);
+  if (wanted.length > 1) return measureEach(wanted, rounds, isWritten);
   /** @type {import('./core-bench.mjs').Row[]} */
   const rows = [];
   for (const name of wanted) {
