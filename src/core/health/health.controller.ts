@@ -1,13 +1,12 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { SkipThrottle } from '@nestjs/throttler';
 import type { FastifyReply } from 'fastify';
 import {
   Anonymous,
+  type AuthenticatedRequest,
   hasPermission,
   OptionallyAuthenticated,
-  OptionalPrincipal,
-  type Principal,
 } from '../access-control/index.js';
 import { HealthAnswers, type ProbeAnswer } from './health-answers.js';
 
@@ -30,11 +29,12 @@ export class HealthController {
   @ApiResponse({ status: 200, description: 'every request is answered, if `degraded` worse than usual' })
   @ApiResponse({ status: 503, description: 'some requests are answered 503, or the process drains' })
   dependencies(
-    @OptionalPrincipal() principal: Principal | null,
+    // The principal as a parameter of its own would pass through the pipes of bodies, at each probe.
+    @Req() { principal }: AuthenticatedRequest,
     @Res() reply: FastifyReply,
   ): void | Promise<void> {
     const answer =
-      principal !== null && hasPermission(principal, 'read:health')
+      principal !== undefined && hasPermission(principal, 'read:health')
         ? this.answers.details()
         : this.answers.summary();
     if (answer instanceof Promise)
