@@ -80,7 +80,8 @@ async function measureEach(names, rounds, isWritten) {
   for (const name of names) {
     const args = ['--only', name, '--rounds', String(rounds), ...(isWritten ? ['--write'] : [])];
     const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
-    const [code] = /** @type {[number | null]} */ (await once(child, 'exit'));
+    /** @type {unknown[]} */
+    const [code] = await once(child, 'exit');
     if (code !== 0) failures += 1;
   }
   return failures === 0 ? 0 : 1;
