@@ -7,7 +7,6 @@
 // needs (Redis, PostgreSQL, our classes from dist/, the peer from node_modules), measures, and closes it.
 // Several sections are measured one after the other, each in a process of its own.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -80,8 +79,8 @@ async function measureEach(names, rounds, isWritten) {
   for (const name of names) {
     const args = ['--only', name, '--rounds', String(rounds), ...(isWritten ? ['--write'] : [])];
     const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
-    /** @type {unknown[]} */
-    const [code] = await once(child, 'exit');
+    /** @type {number | null} */
+    const code = await new Promise((resolve) => child.once('exit', resolve));
     if (code !== 0) failures += 1;
   }
   return failures === 0 ? 0 : 1;
