@@ -38,7 +38,8 @@ describe('the cart of a guest who signs in', () => {
   const add = (variantId: string, quantity: number, request: { token?: string } = {}) =>
     api.post('/api/v1/cart/lines', { ...request, body: { variantId, quantity } });
   const newGuest = async (variantId: string, quantity: number): Promise<Guest> => {
-    const { headers, body } = await add(variantId, quantity);
+    const { status, headers, body } = await add(variantId, quantity);
+    expect(status).toBe(201);
     return { cartId: String(body['id']), cart: headers.get('cart-token') ?? '' };
   };
   const sign = (way: 'register' | 'login', email: string, headers: Record<string, string>) =>
@@ -78,6 +79,7 @@ describe('the cart of a guest who signs in', () => {
   it('can be ordered at once after a log-in, together with what the account had in its own', async () => {
     const { email, token } = await newAccount();
     const own = await add(lamp, 1, { token });
+    expect([own.status, own.body]).toMatchObject([201, { lines: [{ variantId: lamp }] }]);
     const guest = await newGuest(mug, 2);
     const signedIn = await sign('login', email, { cookie: `${COOKIE}=${guest.cart}` });
     expect(signedIn.status).toBe(200);
