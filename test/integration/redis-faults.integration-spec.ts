@@ -199,6 +199,15 @@ describe('a role that is one Redis', () => {
     direct.close();
   });
 
+  it('does not hold a long turn of its own event loop against the server', async () => {
+    const answers = [redis.client.get('{k}'), redis.client.incr('{k}')];
+    const endMs = performance.now() + 2 * DEADLINE_MS;
+    while (performance.now() < endMs);
+    answers.push(redis.client.incr('{k}'));
+    expect(await Promise.all(answers)).toEqual([null, 1, 2]);
+    expect(await redis.metric('redis_command_timeouts_total{role="main"}')).toBe(0);
+  });
+
   it('counts what it does', async () => {
     const before = await redis.metric('redis_command_duration_seconds_count{role="main"}');
     await Promise.all(Array.from({ length: 10 }, () => redis.client.ping()));

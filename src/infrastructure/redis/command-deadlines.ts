@@ -2,7 +2,9 @@ import type { Command } from 'ioredis';
 import type { RedisTraffic } from './redis-traffic.js';
 
 interface Batch {
-  readonly startMs: number;
+  startMs: number;
+  /** False until the end of the turn of the event loop in which its commands were gathered. */
+  isSent: boolean;
   /** Null once all are settled. */
   commands: Command[] | null;
 }
@@ -47,25 +49,36 @@ export class CommandDeadlines {
     this.silenceMs = Math.max(SILENCE_MS, SILENT_DEADLINES * deadlineMs);
   }
 
-  /** To be called for every command when it is sent; `pipeline` is the same for those that are sent at once. */
-  watch(command: Command, pipeline?: object): void {
+  /**
+   * To be called for every command when it is sent; `pipeline` is the same for those that are sent at once. One that is
+   * gathered leaves at the end of the turn, and {@link sent} says so.
+   */
+  watch(command: Command, pipeline?: object, isGathered = false): void {
     this.traffic.pending += 1;
     const { open } = this;
-    if (open?.commands && pipeline !== undefined && pipeline === this.pipeline) {
+    if (open?.commands && (!open.isSent || (pipeline !== undefined && pipeline === this.pipeline))) {
       open.commands.push(command);
       return;
     }
     this.pipeline = pipeline;
     const nowMs = performance.now();
-    if (open?.commands && nowMs - open.startMs < BATCH_MS) {
+    if (open?.commands && !isGathered && nowMs - open.startMs < BATCH_MS) {
       open.commands.push(command);
       return;
     }
-    const batch: Batch = { startMs: nowMs, commands: [command] };
+    const batch: Batch = { startMs: nowMs, isSent: !isGathered, commands: [command] };
     this.open = batch;
     this.queue.push(batch);
     if (!this.isArmed) this.arm(this.deadlineMs);
     this.listenTo(command, batch);
+  }
+
+  /** What was gathered has left: only from now on can it be answered, however long the turn was. */
+  sent(): void {
+    const { open } = this;
+    if (open === null || open.isSent) return;
+    open.isSent = true;
+    open.startMs = performance.now();
   }
 
   private listenTo(command: Command | undefined, batch: Batch): void {

@@ -1,6 +1,5 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Command, type Redis } from 'ioredis';
 import { timedOut } from './command-deadlines.js';
-import { gatherWrites } from './gathered-writes.js';
 import type { RedisTraffic } from './redis-traffic.js';
 
 type Stream = Parameters<Cluster['sendCommand']>[1];
@@ -92,14 +91,13 @@ export class DeadlineCluster extends Cluster {
   }
 }
 
-/** Keeps abandoned commands from a node, gathers what it is sent, and connects it before it is needed. */
+/** Keeps abandoned commands from a node, and connects it before it is needed. */
 function guard(node: Redis): void {
   const send = node.sendCommand.bind(node);
   node.sendCommand = (command: Watched, stream) => {
     if (command[ABANDONED] === true) return command.promise;
     // Sent in front of a redirected command by the library, which listens only to that one.
     if (command.name === 'asking') command.promise.catch(() => undefined);
-    gatherWrites(node);
     return send(command, stream);
   };
   node.connect().catch(() => undefined);

@@ -12,6 +12,9 @@ export class DeadlineRedis extends Redis {
   /** Its owner has no more use for it. */
   isClosed = false;
   private readonly deadlines: CommandDeadlines;
+  private readonly onSent = () => {
+    this.deadlines.sent();
+  };
 
   constructor(options: DeadlineRedisOptions, deadlineMs: number, traffic: RedisTraffic) {
     super(options);
@@ -27,9 +30,9 @@ export class DeadlineRedis extends Redis {
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    this.deadlines.watch(command, stream);
     // A pipeline gathers its commands itself.
-    if (stream === undefined) gatherWrites(this);
+    const isGathered = stream === undefined && gatherWrites(this.stream, this.onSent);
+    this.deadlines.watch(command, stream, isGathered);
     return super.sendCommand(command, stream);
   }
 }
