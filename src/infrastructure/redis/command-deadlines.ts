@@ -3,13 +3,11 @@ import type { RedisTraffic } from './redis-traffic.js';
 
 interface Batch {
   startMs: number;
-  /** False until the end of the turn of the event loop in which its commands were gathered. */
-  isSent: boolean;
   /** Null once all are settled. */
   commands: Command[] | null;
 }
 
-/** Commands that are sent within so long have a deadline in common. */
+/** Pipelines that are sent within so long have a deadline in common. */
 const BATCH_MS = 1;
 /** A connection on which nothing at all was answered for so long, or so many deadlines, is given up and made anew. */
 const SILENCE_MS = 1000;
@@ -21,9 +19,9 @@ export const timedOut = (): Error => new Error('Command timed out');
 /**
  * The deadlines of the commands of one connection, and what they took, to the millisecond.
  *
- * Commands that are sent within a millisecond, before the first of them is answered, share a batch, which
- * costs one entry and two listeners however many they are: a connection answers in order, so the last
- * one's reply is behind those of the others. One timer, set for the oldest batch, serves all; it is not
+ * Commands that leave together at the end of a turn of the event loop share a batch, as do pipelines of one
+ * millisecond, before the first is answered. It costs one entry and two listeners however many they are: a
+ * connection answers in order, so the last one's reply is behind those of the others. One timer, set for the oldest batch, serves all; it is not
  * touched when a command settles.
  *
  * The library's own `commandTimeout` fails commands whose reply already waits in the socket when the
@@ -35,6 +33,8 @@ export class CommandDeadlines {
   private head = 0;
   /** The latest batch, while commands may still join it. */
   private open: Batch | null = null;
+  /** What has not left yet: the commands of this turn. */
+  private gathered: Batch | null = null;
   /** Which pipeline the latest command came with. */
   private pipeline: object | undefined;
   private isArmed = false;
@@ -56,8 +56,9 @@ export class CommandDeadlines {
   watch(command: Command, pipeline?: object, isGathered = false): void {
     this.traffic.pending += 1;
     const { open } = this;
-    if (open?.commands && (!open.isSent || (pipeline !== undefined && pipeline === this.pipeline))) {
-      open.commands.push(command);
+    const together = this.gathered ?? (pipeline !== undefined && pipeline === this.pipeline ? open : null);
+    if (together?.commands) {
+      together.commands.push(command);
       return;
     }
     this.pipeline = pipeline;
@@ -66,8 +67,9 @@ export class CommandDeadlines {
       open.commands.push(command);
       return;
     }
-    const batch: Batch = { startMs: nowMs, isSent: !isGathered, commands: [command] };
+    const batch: Batch = { startMs: nowMs, commands: [command] };
     this.open = batch;
+    if (isGathered) this.gathered = batch;
     this.queue.push(batch);
     if (!this.isArmed) this.arm(this.deadlineMs);
     this.listenTo(command, batch);
@@ -75,10 +77,8 @@ export class CommandDeadlines {
 
   /** What was gathered has left: only from now on can it be answered, however long the turn was. */
   sent(): void {
-    const { open } = this;
-    if (open === null || open.isSent) return;
-    open.isSent = true;
-    open.startMs = performance.now();
+    if (this.gathered !== null) this.gathered.startMs = performance.now();
+    this.gathered = null;
   }
 
   private listenTo(command: Command | undefined, batch: Batch): void {
@@ -102,7 +102,6 @@ export class CommandDeadlines {
     }
     batch.commands = null;
     this.silentSinceMs = null;
-    this.dropSettled();
     this.traffic.pending -= commands.length;
     this.traffic.observe(performance.now() - batch.startMs, commands.length);
   }
@@ -147,16 +146,11 @@ export class CommandDeadlines {
 
   /** The oldest batch that is not settled. */
   private oldest(): Batch | undefined {
-    this.dropSettled();
-    return this.queue[this.head];
-  }
-
-  /** Also when none is due: what is settled would grow old for the garbage collector. */
-  private dropSettled(): void {
     while (this.queue[this.head]?.commands === null) this.head += 1;
     if (this.head >= COMPACT_AT || this.head === this.queue.length) {
       this.queue.splice(0, this.head);
       this.head = 0;
     }
+    return this.queue[this.head];
   }
 }

@@ -2,6 +2,7 @@ import type { ClusterNode } from 'ioredis';
 import type { RedisTarget } from '../../config/index.js';
 import { DeadlineCluster, type DeadlineClusterOptions } from './deadline-cluster.js';
 import { DeadlineRedis, type DeadlineRedisOptions } from './deadline-redis.js';
+import { reconnectPauseMs } from './reconnect-pause.js';
 import type { RedisClient } from './redis-role.js';
 import { countOn, RedisTraffic } from './redis-traffic.js';
 
@@ -16,7 +17,6 @@ const CONNECT_TIMEOUT_MS = 1000;
 /** A connection that is given up on because it is silent has nothing left to say. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const SENTINEL_TIMEOUT_MS = 500;
-const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 250;
 /** A moved slot takes one redirect, one that is moving a few; more is a loop. */
 const REDIRECTIONS_MAX = 8;
@@ -26,12 +26,8 @@ const TRY_AGAIN_MS = 10;
 const SLOTS_REFRESH_MS = 5000;
 const SLOTS_REFRESH_TIMEOUT_MS = 500;
 
-/** By `attempt`, from 0 or 1 on: spread, so that a fleet does not storm a server that comes back. */
-function reconnectDelayMs(attempt: number): number {
-  return (
-    Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.max(attempt - 1, 0)) * (0.5 + Math.random() / 2)
-  );
-}
+/** The library counts attempts from 1. */
+const reconnectDelayMs = (attempt: number): number => reconnectPauseMs(attempt - 1, RECONNECT_MAX_MS);
 
 /** A client that reconnects for ever, and follows failovers and moved slots. */
 export function openClient(target: RedisTarget, options: ConnectionOptions): RedisClient {
@@ -59,7 +55,7 @@ function keepTrying(client: DeadlineRedis): DeadlineRedis {
   client.on('end', () => {
     setTimeout(() => {
       if (!client.isClosed && client.status === 'end') client.connect().catch(() => undefined);
-    }, reconnectDelayMs(0)).unref();
+    }, reconnectDelayMs(1)).unref();
   });
   return client;
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { reconnectPauseMs } from './reconnect-pause.js';
 
 export interface SubscriptionHandlers {
   /** Runs on the event loop for each message, in the order of the channel; must be quick. */
@@ -163,7 +164,7 @@ export class RedisSubscriber {
     clearInterval(this.checks);
     const interrupted = [...this.channels].filter(([, channel]) => channel.isLive);
     if (interrupted.length > 0) this.options.onInterruption();
-    const pauseMs = Math.min(RETRY_MAX_MS, 50 * 2 ** Math.min(this.attempts, 5)) * (0.5 + Math.random() / 2);
+    const pauseMs = reconnectPauseMs(this.attempts, RETRY_MAX_MS);
     this.attempts += 1;
     this.retry = setTimeout(() => {
       if (this.channels.size > 0) this.open();
