@@ -6,7 +6,7 @@
 // A section is a file in sections/ whose default export is a Section (core-bench.mjs): it opens what it
 // needs (Redis, PostgreSQL, our classes from dist/, the peer from node_modules), measures, and closes it.
 // Several sections are measured one after the other, each in a process of its own.
-import { spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -74,16 +74,13 @@ async function checkSections(names) {
  * @param {number} rounds
  * @param {boolean} isWritten
  */
-async function measureEach(names, rounds, isWritten) {
-  let failures = 0;
-  for (const name of names) {
+function measureEach(names, rounds, isWritten) {
+  const failed = names.filter((name) => {
     const args = ['--only', name, '--rounds', String(rounds), ...(isWritten ? ['--write'] : [])];
-    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
-    /** @type {number | null} */
-    const code = await new Promise((resolve) => child.once('exit', resolve));
-    if (code !== 0) failures += 1;
-  }
-  return failures === 0 ? 0 : 1;
+    const self = fileURLToPath(import.meta.url);
+    return spawnSync(process.execPath, [self, ...args], { stdio: 'inherit' }).status !== 0;
+  });
+  return failed.length === 0 ? 0 : 1;
 }
 
 async function main() {

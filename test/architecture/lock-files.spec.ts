@@ -15,8 +15,7 @@ function unlocked(packages: Readonly<Record<string, LockedPackage>>): string[] {
 }
 
 function candidates(path: string, name: string): string[] {
-  const parents =
-    path === '' ? [''] : [...path.matchAll(/\/node_modules\/|$/g)].map(({ index }) => path.slice(0, index));
+  const parents = [...path.matchAll(/\/node_modules\/|$/g)].map(({ index }) => path.slice(0, index));
   return ['', ...parents].map((parent) => `${parent === '' ? '' : `${parent}/`}node_modules/${name}`);
 }
 

@@ -1,9 +1,8 @@
-// node redis-member.mjs URL FILE OPERATION: one process that has a client of the Redis module and one of plain ioredis,
+// node redis-member.mjs URL OPERATION: one process that has a client of the Redis module and one of plain ioredis,
 // and does the same with both in turns. Prints what each does, operations per second of the processor time of this
-// process, which others on the machine do not change: that is what a wrapper costs. FILE is a Lua script with one key.
+// process, which others on the machine do not change: that is what a wrapper costs.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
 import { loadConfig } from '../../../../dist/config/index.js';
 import { createLogger } from '../../../../dist/infrastructure/logging/index.js';
@@ -17,20 +16,21 @@ const CONCURRENCY = 32;
 const PIPELINE = 100;
 const WARM_UP_ROUNDS = 3;
 const ROUNDS = 7;
+const SCRIPT = new URL('counter-count.lua', import.meta.url);
 const KEY = '{bench}';
 const COUNTER = '{bench}:count';
 const LIFE_MS = 60_000;
 
-const [url = '', file = '', wanted = ''] = process.argv.slice(2);
+const [url = '', wanted = ''] = process.argv.slice(2);
 
 /**
- * @param {RedisService} service
+ * @param {import('ioredis').Redis} ours
+ * @param {Redis} plain
  * @returns {Record<string, [ours: () => Promise<unknown>, theirs: () => Promise<unknown>]>}
  */
-function operations(service) {
-  const [ours, plain] = [service.client('main'), new Redis(url)];
-  const script = new RedisScript(pathToFileURL(file), Number);
-  const sha = createHash('sha1').update(readFileSync(file, 'utf8')).digest('hex');
+function operations(ours, plain) {
+  const script = new RedisScript(SCRIPT, Number);
+  const sha = createHash('sha1').update(readFileSync(SCRIPT, 'utf8')).digest('hex');
   /** @param {Redis} client */
   const pipelineOf = (client) => {
     const pipeline = client.pipeline();
@@ -65,7 +65,9 @@ async function throughput(operation) {
 const config = loadConfig({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: url });
 const service = new RedisService(config, createLogger('silent'), new Metrics());
 while (!service.isReady('main')) await new Promise((resolve) => setTimeout(resolve, 5));
-const sides = operations(service)[wanted];
+const plain = new Redis(url);
+await plain.set(KEY, 'x'.repeat(100));
+const sides = operations(service.client('main'), plain)[wanted];
 if (sides === undefined) throw new Error(`there is no operation ${wanted}`);
 // A script that the server does not have yet is loaded by ours.
 await sides[0]();
