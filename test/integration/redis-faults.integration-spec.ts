@@ -212,7 +212,7 @@ describe('a role that is one Redis', () => {
     const before = await redis.metric('redis_command_duration_seconds_count{role="main"}');
     await Promise.all(Array.from({ length: 10 }, () => redis.client.ping()));
     expect(await redis.metric('redis_command_duration_seconds_count{role="main"}')).toBe(before + 10);
-    expect(await redis.metric('redis_command_duration_seconds_bucket{role="main",le="+Inf"}')).toBe(
+    expect(await redis.metric('redis_command_duration_seconds_bucket{le="+Inf",role="main"}')).toBe(
       before + 10,
     );
     expect(await redis.metric('redis_connected{role="sessions"}')).toBe(1);

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AccessLogPolicy } from '../../config/index.js';
 import type { ProcessLogger } from '../../infrastructure/logging/index.js';
-import type { KeptValue, Metrics } from '../../infrastructure/metrics/index.js';
+import { Distribution, type KeptValue, type Metrics } from '../../infrastructure/metrics/index.js';
 import { requestContextOf } from '../../infrastructure/tracing/index.js';
 
 /** Seconds; dense where the objectives lie (p95 under 200 ms). */
@@ -12,9 +12,7 @@ interface Series {
   readonly labels: { readonly method: string; readonly route: string };
   /** Answers by status. */
   readonly answers: number[];
-  /** Answers by the first bucket that they fit into; the last one takes what fits into none. */
-  readonly buckets: number[];
-  seconds: number;
+  readonly seconds: Distribution;
 }
 
 /** Counts every answer and writes its access-log line as the policy says. */
@@ -33,11 +31,12 @@ export class HttpObserver {
       type: 'counter',
       read: () => this.allSeries().flatMap(answersOf),
     });
+    const name = 'http_request_duration_seconds';
     metrics.kept({
-      name: 'http_request_duration_seconds',
+      name,
       help: 'Time from the request line to the last byte of the answer',
       type: 'histogram',
-      read: () => this.allSeries().flatMap(durationsOf),
+      read: () => this.allSeries().flatMap(({ labels, seconds }) => seconds.lines(name, labels)),
     });
   }
 
@@ -45,12 +44,9 @@ export class HttpObserver {
     const route = request.routeOptions.url ?? 'unmatched';
     const { method } = request;
     const { statusCode } = reply;
-    const seconds = elapsedMs / 1000;
     const series = this.series.get(route)?.get(method) ?? this.addSeries(method, route);
     series.answers[statusCode] = (series.answers[statusCode] ?? 0) + 1;
-    const bucket = bucketOf(seconds);
-    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
-    series.seconds += seconds;
+    series.seconds.observe(elapsedMs / 1000);
     // What was shed is counted by the thousand, and logged as one event.
     if (!reply.wasShed && this.wantsLine(method, statusCode))
       this.writeLine(request, reply, route, elapsedMs);
@@ -83,8 +79,11 @@ export class HttpObserver {
   /** The set of series is small and known after the first requests. */
   private addSeries(method: string, route: string): Series {
     const byMethod = this.series.get(route) ?? new Map<string, Series>();
-    const buckets = new Array<number>(DURATION_BUCKETS.length + 1).fill(0);
-    const series: Series = { labels: { method, route }, answers: [], buckets, seconds: 0 };
+    const series: Series = {
+      labels: { method, route },
+      answers: [],
+      seconds: new Distribution(DURATION_BUCKETS),
+    };
     byMethod.set(method, series);
     this.series.set(route, byMethod);
     return series;
@@ -95,32 +94,7 @@ export class HttpObserver {
   }
 }
 
-/** Answers are fast: the search ends early. */
-function bucketOf(seconds: number): number {
-  let bucket = 0;
-  while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] ?? 0)) bucket += 1;
-  return bucket;
-}
-
 function answersOf({ labels, answers }: Series): KeptValue[] {
   // Statuses that never occurred are holes, which this passes over.
   return Object.entries(answers).map(([status, value]) => ({ labels: { ...labels, status }, value }));
-}
-
-function durationsOf({ labels, buckets, seconds }: Series): KeptValue[] {
-  const name = 'http_request_duration_seconds';
-  let count = 0;
-  const lines = buckets.map((value, index): KeptValue => {
-    count += value;
-    return {
-      metricName: `${name}_bucket`,
-      labels: { le: DURATION_BUCKETS[index] ?? '+Inf', ...labels },
-      value: count,
-    };
-  });
-  return [
-    ...lines,
-    { metricName: `${name}_sum`, labels, value: seconds },
-    { metricName: `${name}_count`, labels, value: count },
-  ];
 }

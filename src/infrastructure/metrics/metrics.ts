@@ -1,14 +1,8 @@
 import { Global, Injectable, Module } from '@nestjs/common';
-import {
-  collectDefaultMetrics,
-  Counter,
-  Gauge,
-  Histogram,
-  type Metric,
-  type MetricValue,
-  Registry,
-} from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.js';
+import { Distribution } from './distribution.js';
+import type { KeptValue } from './kept-value.js';
 import { PassingValues } from './passing-values.js';
 
 /** Label sets are closed: names come from code, never from a request. */
@@ -17,9 +11,6 @@ interface Description<Label extends string> {
   readonly help: string;
   readonly labelNames?: readonly Label[];
 }
-
-/** One line of a kept metric; `metricName` where it is not that of the metric, as with `_bucket`. */
-export type KeptValue = MetricValue<string> & { readonly metricName?: string };
 
 /** A number that only grows. */
 export class Tally {
@@ -120,6 +111,27 @@ export class Metrics {
       read: () => values.map((value) => ({ labels: { [label]: value }, value: tallies[value].count })),
     });
     return tallies;
+  }
+
+  /** One {@link Distribution} for each value of the label: a histogram of what is observed at every request. */
+  distributions<Value extends string>(description: {
+    readonly name: string;
+    readonly help: string;
+    readonly label: string;
+    readonly values: readonly Value[];
+    readonly buckets: readonly number[];
+  }): Readonly<Record<Value, Distribution>> {
+    const { name, help, label, values, buckets } = description;
+    const distributions = Object.fromEntries(
+      values.map((value) => [value, new Distribution(buckets)]),
+    ) as Record<Value, Distribution>;
+    this.kept({
+      name,
+      help,
+      type: 'histogram',
+      read: () => values.flatMap((value) => distributions[value].lines(name, { [label]: value })),
+    });
+    return distributions;
   }
 
   histogram<Label extends string = never>(

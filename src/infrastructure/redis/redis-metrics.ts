@@ -1,5 +1,5 @@
-import type { KeptValue, Metrics } from '../metrics/index.js';
-import { LATENCY_BUCKETS, type RedisTraffic } from './redis-traffic.js';
+import type { Metrics } from '../metrics/index.js';
+import type { RedisTraffic } from './redis-traffic.js';
 import type { RedisStore } from './redis-store.js';
 
 interface Observed {
@@ -59,24 +59,12 @@ export function registerRedisMetrics(metrics: Metrics, observed: Observed): void
     'Times that a standing subscription connection was lost',
     ({ interruptions }) => interruptions,
   );
-  metrics.kept({
-    name: 'redis_command_duration_seconds',
-    help: 'Time from the call of a command to its answer or its deadline',
-    type: 'histogram',
-    read: () => [...observed.counted].flatMap(([role, { traffic }]) => latencies(role, traffic)),
-  });
-}
-
-function latencies(role: string, { buckets, seconds }: RedisTraffic): KeptValue[] {
   const name = 'redis_command_duration_seconds';
-  let count = 0;
-  const lines = [...LATENCY_BUCKETS, '+Inf'].map((le, index): KeptValue => {
-    count += buckets[index] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { role, le }, value: count };
+  metrics.kept({
+    name,
+    help: 'Time from when a command left to its answer or its deadline',
+    type: 'histogram',
+    read: () =>
+      [...observed.counted].flatMap(([role, { traffic }]) => traffic.durations.lines(name, { role })),
   });
-  return [
-    ...lines,
-    { metricName: `${name}_sum`, labels: { role }, value: seconds },
-    { metricName: `${name}_count`, labels: { role }, value: count },
-  ];
 }

@@ -47,10 +47,11 @@ export function createPoolGauges(
     help: 'Failed statements and connections by class of SQLSTATE, or connection',
     labelNames: ['pool', 'class'],
   });
-  const waits = metrics.histogram({
+  const waits = metrics.distributions<PoolName>({
     name: 'database_acquire_seconds',
     help: 'Wait for a connection',
-    labelNames: ['pool'],
+    label: 'pool',
+    values: ['write', 'read'],
     buckets: WAIT_BUCKETS,
   });
   const level = (name: string, help: string, of: (pool: PoolLevels) => number) =>
@@ -81,7 +82,7 @@ export function createPoolGauges(
       statements[pool].inc();
     },
     waited: (seconds) => {
-      waits.observe({ pool }, seconds);
+      waits[pool].observe(seconds);
     },
     failed: (error) => {
       errors.inc({ pool, class: errorClassOf(error) });
