@@ -7,8 +7,6 @@ interface Batch {
   commands: Command[] | null;
 }
 
-/** Pipelines that are sent within so long have a deadline in common. */
-const BATCH_MS = 1;
 /** A connection on which nothing at all was answered for so long, or so many deadlines, is given up and made anew. */
 const SILENCE_MS = 1000;
 const SILENT_DEADLINES = 3;
@@ -19,10 +17,9 @@ export const timedOut = (): Error => new Error('Command timed out');
 /**
  * The deadlines of the commands of one connection, and what they took, to the millisecond.
  *
- * Commands that leave together at the end of a turn of the event loop share a batch, as do pipelines of one
- * millisecond, before the first is answered. It costs one entry and two listeners however many they are: a
- * connection answers in order, so the last one's reply is behind those of the others. One timer, set for the oldest batch, serves all; it is not
- * touched when a command settles.
+ * Commands that leave together at the end of a turn of the event loop share a batch. It costs one entry and two
+ * listeners however many they are: a connection answers in order, so the last one's reply is behind those of the
+ * others. One timer, set for the oldest batch, serves all; it is not touched when a command settles.
  *
  * The library's own `commandTimeout` fails commands whose reply already waits in the socket when the
  * event loop was late, because timers run before sockets are read. Here a deadline that has passed lets
@@ -31,12 +28,8 @@ export const timedOut = (): Error => new Error('Command timed out');
 export class CommandDeadlines {
   private readonly queue: Batch[] = [];
   private head = 0;
-  /** The latest batch, while commands may still join it. */
-  private open: Batch | null = null;
   /** What has not left yet: the commands of this turn. */
   private gathered: Batch | null = null;
-  /** Which pipeline the latest command came with. */
-  private pipeline: object | undefined;
   private isArmed = false;
   private silentSinceMs: number | null = null;
   private readonly silenceMs: number;
@@ -49,27 +42,20 @@ export class CommandDeadlines {
     this.silenceMs = Math.max(SILENCE_MS, SILENT_DEADLINES * deadlineMs);
   }
 
-  /**
-   * To be called for every command when it is sent; `pipeline` is the same for those that are sent at once. One that is
-   * gathered leaves at the end of the turn, and {@link sent} says so.
-   */
-  watch(command: Command, pipeline?: object, isGathered = false): void {
+  /** True when a command of this turn waits to leave. */
+  get isGathering(): boolean {
+    return this.gathered !== null && this.gathered.commands !== null;
+  }
+
+  /** To be called for every command when it is sent. It leaves at the end of the turn, and {@link sent} says so. */
+  watch(command: Command): void {
     this.traffic.pending += 1;
-    const { open } = this;
-    const together = this.gathered ?? (pipeline !== undefined && pipeline === this.pipeline ? open : null);
-    if (together?.commands) {
-      together.commands.push(command);
+    if (this.gathered?.commands) {
+      this.gathered.commands.push(command);
       return;
     }
-    this.pipeline = pipeline;
-    const nowMs = performance.now();
-    if (open?.commands && !isGathered && nowMs - open.startMs < BATCH_MS) {
-      open.commands.push(command);
-      return;
-    }
-    const batch: Batch = { startMs: nowMs, commands: [command] };
-    this.open = batch;
-    if (isGathered) this.gathered = batch;
+    const batch: Batch = { startMs: performance.now(), commands: [command] };
+    this.gathered = batch;
     this.queue.push(batch);
     if (!this.isArmed) this.arm(this.deadlineMs);
     this.listenTo(command, batch);
@@ -91,10 +77,6 @@ export class CommandDeadlines {
   private finish(batch: Batch): void {
     const { commands } = batch;
     if (commands === null) return;
-    if (this.open === batch) {
-      this.open = null;
-      this.pipeline = undefined;
-    }
     const last = commands.findLast((command) => !command.isSettled);
     if (last !== undefined) {
       this.listenTo(last, batch);

@@ -30,9 +30,8 @@ export class DeadlineRedis extends Redis {
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    // A pipeline gathers its commands itself.
-    const isGathered = stream === undefined && gatherWrites(this.stream, this.onSent);
-    this.deadlines.watch(command, stream, isGathered);
+    // Before the first connection it fails at once.
+    if (this.deadlines.isGathering || gatherWrites(this.stream, this.onSent)) this.deadlines.watch(command);
     return super.sendCommand(command, stream);
   }
 }
