@@ -111,6 +111,19 @@ describe('the pools under load', () => {
     expect(share).toBeGreaterThanOrEqual(0.8);
   });
 
+  it('give each replica its share also when one read comes after the other', async () => {
+    const database = await start();
+    const reads = new Map<string, number>();
+    await each(256, 1, async () => {
+      const [row] = await database.service.read(null, (client) =>
+        client.$queryRawUnsafe<{ port: string }[]>("SELECT current_setting('port') AS port"),
+      );
+      const port = row?.port ?? 'none';
+      reads.set(port, (reads.get(port) ?? 0) + 1);
+    });
+    expect([...reads.values()]).toEqual([128, 128]);
+  });
+
   it('open no more connections than were computed, and refuse who would be one too many', async () => {
     const env = {
       DATABASE_WRITE_POOL_SIZE: '5',

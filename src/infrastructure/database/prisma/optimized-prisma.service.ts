@@ -184,7 +184,11 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
 
   private openWriter(node: DatabaseNode): Writer {
     const pool: NodePool = new NodePool({
-      config: poolOptions(this.config, node, connectionBudget(this.config).write),
+      config: {
+        ...poolOptions(this.config, node, connectionBudget(this.config).write),
+        // Statements that are issued together go out together; see SqlTransaction.
+        pipeline: true,
+      },
       admit: (client) => this.admit(client),
       waitersMax: this.config.env.DATABASE_WAITERS_MAX,
       gauge: this.gauges('write'),

@@ -25,7 +25,5 @@ export function poolOptions({ env }: AppConfig, node: DatabaseNode, max: number)
     maxLifetimeSeconds: Math.floor(lifetimeSeconds * (1 + Math.random() / 3)),
     query_timeout: env.DATABASE_STATEMENT_TIMEOUT_MS + DRIVER_GRACE_MS,
     keepAlive: true,
-    // Statements that are issued together go out together; see SqlTransaction.
-    pipeline: true,
   };
 }

@@ -19,12 +19,17 @@ export interface ReadRouterOptions {
   readonly counts: RoutedReads;
 }
 
+/** Replicas that are equally busy take turns of so many reads: changing at each would find every connection cold. */
+const TURN_READS = 64;
+
 /**
  * Chooses the node of each read: of the replicas that are admitted and on the writer's timeline the one
  * with the fewest pending reads that has replayed the floor, else the writer, which takes only so many at
  * once. A read that fails on a replica is made again on the next node.
  */
 export class ReadRouter {
+  private choices = 0;
+
   constructor(private readonly options: ReadRouterOptions) {}
 
   async read<T>(floor: ReadFloor, work: (client: PrismaClient) => Promise<T>): Promise<T> {
@@ -89,7 +94,8 @@ export class ReadRouter {
 
   private candidates(): Replica[] {
     const { replicas, follower } = this.options;
-    return replicas
+    const turn = Math.floor(this.choices++ / TURN_READS) % Math.max(1, replicas.length);
+    return [...replicas.slice(turn), ...replicas.slice(0, turn)]
       .filter((replica) => replica.isAdmitted && replica.isOn(follower.highestTimeline))
       .sort((a, b) => a.pending - b.pending);
   }
