@@ -33,10 +33,7 @@ describe('with work that hangs', () => {
     await begin({ DATABASE_ACQUIRE_TIMEOUT_MS: '1000', DATABASE_STATEMENT_TIMEOUT_MS: '1000' });
     const [stuck, free] = [await shop.createVariant(5), await shop.createVariant(5)];
     expect((await api.post('/api/v1/cart/lines', cartLine(stuck))).status).toBe(201);
-    const holder = await shop.pool.connect();
-    try {
-      await holder.query('BEGIN');
-      await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [stuck]);
+    await shop.withStockHeld(stuck, async (_, holder) => {
       await holder.query('SELECT 1 FROM carts WHERE user_id = $1 FOR UPDATE', [buyer.userId]);
       const [order, cart, catalogue] = await Promise.all([
         api.order(buyer, stuck, 'stuck'),
@@ -47,10 +44,7 @@ describe('with work that hangs', () => {
       expectProblem(cart, 503, 'DATABASE_UNAVAILABLE');
       expect(catalogue.status).toBe(200);
       expect((await api.order(buyer, free)).status).toBe(201);
-    } finally {
-      await holder.query('ROLLBACK');
-      holder.release();
-    }
+    });
     expect((await api.order(buyer, stuck, 'stuck')).status).toBe(201);
     expect((await api.post('/api/v1/cart/lines', cartLine(free))).status).toBe(201);
     expect(await shop.stockOf(stuck)).toEqual({ onHand: 5, reserved: 1 });
@@ -63,17 +57,11 @@ describe('with work that hangs', () => {
       REQUEST_DEADLINE_MS: '300',
     });
     const variantId = await shop.createVariant(5);
-    const holder = await shop.pool.connect();
-    try {
-      await holder.query('BEGIN');
-      await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+    await shop.withStockHeld(variantId, async () => {
       const answer = await api.order(buyer, variantId, 'overdue');
       expectProblem(answer, 503, 'REQUEST_DEADLINE_EXCEEDED');
       expect(answer.headers.get('retry-after')).toBe('1');
-    } finally {
-      await holder.query('COMMIT');
-      holder.release();
-    }
+    });
     await waitFor('the order to be placed behind that answer', async () => {
       const { reserved } = await shop.stockOf(variantId);
       return reserved === 1;

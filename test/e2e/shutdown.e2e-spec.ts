@@ -130,25 +130,15 @@ describe('a process that is told to stop', () => {
   it('finishes the order that the database still decides about', async () => {
     const process = await start();
     const variantId = await shop.createVariant(5);
-    const holder = await shop.pool.connect();
-    try {
-      await holder.query('BEGIN');
-      await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+    await shop.withStockHeld(variantId, async (letGo) => {
       const order = new ApiClient(process.url).post('/api/v1/orders', orderOf(variantId));
-      await waitFor('the order to wait for the lock', async () => {
-        const [row] = await shop.rows<{ waiting: number }>(
-          "SELECT count(*)::integer AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-        );
-        return row !== undefined && row.waiting > 0;
-      });
+      await waitFor('the order to wait for the lock', () => shop.isAnyoneWaitingForALock());
       const exit = process.stop();
       await waitFor('the readiness to be off', async () => (await readiness(process)) === 503);
-      await holder.query('COMMIT');
+      await letGo();
       expect((await order).status).toBe(201);
       expect(await exit).toBe(0);
-    } finally {
-      holder.release(true);
-    }
+    });
     expect(await shop.stockOf(variantId)).toEqual({ onHand: 5, reserved: 1 });
   });
 
@@ -161,22 +151,11 @@ describe('a process that is told to stop', () => {
       work: (order: Promise<{ status: number } | null>) => Promise<void>,
     ): Promise<void> {
       const variantId = await shop.createVariant(5);
-      const holder = await shop.pool.connect();
-      try {
-        await holder.query('BEGIN');
-        await holder.query('SELECT 1 FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+      await shop.withStockHeld(variantId, async () => {
         const order = new ApiClient(process.url).post('/api/v1/orders', orderOf(variantId)).catch(() => null);
-        await waitFor('the order to wait for the lock', async () => {
-          const [row] = await shop.rows<{ waiting: number }>(
-            "SELECT count(*)::integer AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-          );
-          return row !== undefined && row.waiting > 0;
-        });
+        await waitFor('the order to wait for the lock', () => shop.isAnyoneWaitingForALock());
         await work(order);
-      } finally {
-        await holder.query('ROLLBACK');
-        holder.release();
-      }
+      });
     }
 
     it('ends at its deadline with 1 and names the requests that it cuts off', async () => {

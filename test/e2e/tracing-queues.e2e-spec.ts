@@ -172,11 +172,8 @@ describe('traces of what queues carry', () => {
     const [opener, first, other, silent] = [newTrace(), newTrace(), newTrace(), newTrace()];
     const batches = () => application.metric('orders_batch_size_count');
     const batchesBefore = await batches();
-    const holder = await under.shop.pool.connect();
-    try {
-      // While one batch waits for a lock, the orders behind it gather in the next one.
-      await holder.query('BEGIN');
-      await holder.query('SELECT FROM stock_items WHERE variant_id = $1 FOR UPDATE', [locked]);
+    // While one batch waits for a lock, the orders behind it gather in the next one.
+    await under.shop.withStockHeld(locked, async (letGo) => {
       const answers = [under.order(application, opener.traceparent('01'), under.orderOf(locked))];
       await waitFor('the first batch', async () => (await batches()) > batchesBefore);
       for (const [header, ...variantIds] of [
@@ -188,7 +185,7 @@ describe('traces of what queues carry', () => {
         const waiting = answers.length - 1;
         await waitFor('the queue', async () => (await application.metric('orders_queue_length')) === waiting);
       }
-      await holder.query('COMMIT');
+      await letGo();
       const placed = await Promise.all(answers);
       expect(placed.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
       const rows = await Promise.all(placed.map(({ body }) => onlyRowOf(String(body['id']))));
@@ -224,9 +221,7 @@ describe('traces of what queues carry', () => {
       await waitFor('the consumers', () => consumed().size === 2);
       expect(consumersOf(first.traceId)).toEqual([]);
       expect(collector.ofTrace(silent.traceId)).toEqual([]);
-    } finally {
-      holder.release(true);
-    }
+    });
   });
 
   it('do not exist without tracing, whatever the caller sends', async () => {

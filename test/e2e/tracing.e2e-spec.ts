@@ -119,18 +119,22 @@ describe('traces', () => {
     const application = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_TRACES_SAMPLER_ARG: '1',
-      // Nothing is above this: the process is overloaded by its first order.
       ORDER_QUEUE_MAX: '1',
     });
-    const traces = Array.from({ length: 20 }, () => newTrace());
-    const answers = await Promise.all(traces.map(({ traceparent }) => order(application, traceparent('01'))));
-    const failed = traces.filter((_, index) => answers[index]?.status === 503);
-    expect(failed.length).toBeGreaterThan(0);
-    const [first] = failed;
-    await waitFor('the spans', () => collector.ofTrace(first?.traceId ?? '').length > 0);
-    expect(collector.ofTrace(first?.traceId ?? '').find(({ kind }) => kind === SERVER)?.status.code).toBe(
-      ERROR,
-    );
+    const { traceId, status } = await under.shop.withStockHeld(under.variantId, async (letGo) => {
+      const orders = Array.from({ length: 20 }, async () => {
+        const { traceId, traceparent } = newTrace();
+        return { traceId, ...(await order(application, traceparent('01'))) };
+      });
+      // As long as the stock is held, only one that is refused is answered.
+      const refused = await Promise.race(orders);
+      await letGo();
+      await Promise.all(orders);
+      return refused;
+    });
+    expect(status).toBe(503);
+    await waitFor('the spans', () => collector.ofTrace(traceId).some(({ kind }) => kind === SERVER));
+    expect(collector.ofTrace(traceId).find(({ kind }) => kind === SERVER)?.status.code).toBe(ERROR);
   });
 
   it.each([

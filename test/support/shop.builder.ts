@@ -98,6 +98,29 @@ export class Shop {
     return (await this.pool.query<Row>(text, values)).rows;
   }
 
+  /** Runs while another session holds the stock of the variant: whoever changes it waits, until `letGo` or the end. */
+  async withStockHeld<T>(
+    variantId: string,
+    work: (letGo: () => Promise<unknown>, holder: pg.PoolClient) => Promise<T>,
+  ): Promise<T> {
+    const holder = await this.pool.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT FROM stock_items WHERE variant_id = $1 FOR UPDATE', [variantId]);
+      return await work(() => holder.query('COMMIT'), holder);
+    } finally {
+      // Its end lets go.
+      holder.release(true);
+    }
+  }
+
+  async isAnyoneWaitingForALock(): Promise<boolean> {
+    const rows = await this.rows(
+      "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    );
+    return rows.length > 0;
+  }
+
   async stockOf(variantId: string): Promise<{ onHand: number; reserved: number }> {
     const [row] = await this.rows<{ onHand: number; reserved: number }>(
       'SELECT on_hand AS "onHand", reserved FROM stock_items WHERE variant_id = $1',
