@@ -4,15 +4,14 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fakePrograms } from '../../test/support/shell-script.js';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 import { waitFor } from '../../test/support/wait-for.js';
 
 const SCRIPT = join(import.meta.dirname, '../../deployment/docker/backup/backup-service.sh');
@@ -36,7 +35,7 @@ echo "backup_last_success_timestamp_seconds{backup=\\"$1\\"} $(date +%s)" >"$BAC
 `;
 
 function start() {
-  const directory = mkdtempSync(join(tmpdir(), 'backup-service-'));
+  const directory = temporaryFolder('backup-service');
   const { folder, PATH } = fakePrograms({ psql: PSQL, date: DATE });
   for (const name of ['metrics', 'servers/postgres-1', 'servers/postgres-2'])
     mkdirSync(join(directory, name), { recursive: true });

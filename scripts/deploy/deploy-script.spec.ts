@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fakePrograms, killAt, NOTE, runScript } from '../../test/support/shell-script.js';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 import { waitFor } from '../../test/support/wait-for.js';
 
 const PROJECT = join(import.meta.dirname, '../..');
@@ -58,7 +58,7 @@ const ids = (colour: string): string => SERVICES.map((service) => `${service}-${
 
 /** An installation of its own in which blue runs the old image. */
 function install() {
-  const directory = mkdtempSync(join(tmpdir(), 'installation-'));
+  const directory = temporaryFolder('installation');
   mkdirSync(join(directory, 'deployment/docker'), { recursive: true });
   for (const path of ['deployment/scripts', 'deployment/docker/nginx'])
     cpSync(join(PROJECT, path), join(directory, path), { recursive: true });

@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fakePrograms, runScript } from '../../test/support/shell-script.js';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 
 const FOLDER = join(import.meta.dirname, '../../deployment/scripts');
 /** Not those that others only read. */
@@ -280,7 +280,7 @@ describe('dev-start.sh', () => {
   });
 
   it('does not take the process of somebody else for its own', async () => {
-    const data = mkdtempSync(join(tmpdir(), 'data-'));
+    const data = temporaryFolder('data');
     writeFileSync(join(data, 'lock.json'), `{"pid": ${String(process.pid)}, "startedAt": "x"}`);
     const { code, out } = await runScript('dev-start.sh', ['--stop'], { DATA_DIR: data });
     expect([code, out]).toEqual([0, `nothing runs on ${data}\n`]);

@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fakePrograms, killAt, NOTE, runScript } from '../../test/support/shell-script.js';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const PGBOUNCER = 'deployment/docker/pgbouncer/pgbouncer.ini';
@@ -52,7 +52,7 @@ case "$*" in
 esac`;
 
 function install(servers: Record<string, string>) {
-  const directory = mkdtempSync(join(tmpdir(), 'installation-'));
+  const directory = temporaryFolder('installation');
   for (const folder of ['deployment/docker', 'secrets'])
     mkdirSync(join(directory, folder), { recursive: true });
   for (const path of ['deployment/scripts', 'deployment/docker/pgbouncer'])

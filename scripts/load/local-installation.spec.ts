@@ -1,6 +1,6 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 import { loadSecrets } from '../start/secrets.mjs';
 import { buyerAddress, BUYER_ADDRESS_COUNT } from './buyer-address.mjs';
 import {
@@ -13,7 +13,7 @@ import {
 
 describe('findLocalInstallation', () => {
   it('reads what npm start wrote, one origin for each process', () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'installation-'));
+    const dataDir = temporaryFolder('installation');
     writeFileSync(
       join(dataDir, 'runtime.json'),
       JSON.stringify({ databaseUrl: 'postgres://local/db', port: 4000, managementPort: 9000, instances: 2 }),
@@ -41,7 +41,7 @@ describe('findLocalInstallation', () => {
 
 describe('getFieldEncryptionKeys', () => {
   it('are those of the environment, then those that npm start made', () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'installation-'));
+    const dataDir = temporaryFolder('installation');
     const installation = findLocalInstallation({ DATA_DIR: dataDir });
     expect(() => getFieldEncryptionKeys(installation)).toThrow(LocalInstallationError);
     const { FIELD_ENCRYPTION_KEYS } = loadSecrets(join(dataDir, 'secrets'), {});

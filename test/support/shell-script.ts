@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { temporaryFolder } from './temporary-folder.js';
 import { waitFor } from './wait-for.js';
 
 const SCRIPTS = join(import.meta.dirname, '../../deployment/scripts');
@@ -44,7 +45,7 @@ export function fakePrograms(programs: Record<string, string>): {
   readonly folder: string;
   readonly PATH: string;
 } {
-  const folder = mkdtempSync(join(tmpdir(), 'programs-'));
+  const folder = temporaryFolder('programs');
   for (const [name, body] of Object.entries(programs)) {
     writeFileSync(join(folder, name), `#!/bin/sh\nFAKE='${folder}'\n${body}\n`);
     chmodSync(join(folder, name), 0o755);
