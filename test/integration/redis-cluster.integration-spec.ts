@@ -51,6 +51,24 @@ describe('a role that is a Redis Cluster', () => {
     }
   });
 
+  it('sends what is asked of a node in one turn of the event loop at once, and holds no long turn against it', async () => {
+    const [node] = cluster.nodes;
+    if (node === undefined) throw new Error('there is no node');
+    const key = `${await keyOn(node)}:turn`;
+    const reads = () =>
+      onServer(node.url, async (server) =>
+        Number(/total_reads_processed:(\d+)/.exec(await server.info('stats'))?.[1]),
+      );
+    const before = await reads();
+    const lengths = Array.from({ length: 100 }, (_, n) => redis.client.rpush(key, String(n)));
+    const endMs = performance.now() + 2 * DEADLINE_MS;
+    while (performance.now() < endMs);
+    expect(await Promise.all(lengths)).toEqual(lengths.map((_, n) => n + 1));
+    // Most of them are those of the connection that asks.
+    expect((await reads()) - before).toBeLessThan(20);
+    expect(await redis.metric('redis_command_timeouts_total{role="main"}')).toBe(0);
+  });
+
   it('gives no wrong answer and fails nothing while a slot moves under load', async () => {
     const key = '{moving}';
     // Nothing may fail because the machine's disk or cores were busy for a while.

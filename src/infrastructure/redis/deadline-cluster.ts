@@ -1,5 +1,6 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Command, type Redis } from 'ioredis';
 import { timedOut } from './command-deadlines.js';
+import { gatherWrites } from './gathered-writes.js';
 import type { RedisTraffic } from './redis-traffic.js';
 
 type Stream = Parameters<Cluster['sendCommand']>[1];
@@ -8,7 +9,7 @@ export type DeadlineClusterOptions = ClusterOptions & { redisOptions?: { replyMa
 
 /** What a command carries through the hands of the library, which may send it several times. */
 interface Watched extends Command {
-  /** When it was first sent. */
+  /** When it first left. */
   [START]?: number;
   /** The promise that is watched; the library gives a command of a pipeline a new one when it repeats it. */
   [WATCHED]?: Promise<unknown>;
@@ -61,43 +62,46 @@ export class DeadlineCluster extends Cluster {
   }
 
   private setDeadline(command: Watched): void {
-    const nowMs = performance.now();
-    const startMs = (command[START] ??= nowMs);
     const promise: Promise<unknown> = command.promise as Promise<unknown>;
     command[WATCHED] = promise;
     // Not the one that the library puts in its place, which looks for redirects.
     const reject = command.reject.bind(command);
     let isSettled = false;
-    const timer = setTimeout(
-      () => {
-        // Let the loop read once more: only a silent server misses the deadline.
-        setImmediate(() => {
-          if (isSettled) return;
-          command[ABANDONED] = true;
-          this.traffic.timeouts += 1;
-          reject(timedOut());
-        });
-      },
-      Math.max(0, startMs + this.deadlineMs - nowMs),
-    );
+    let timer: NodeJS.Timeout | undefined;
+    const expire = () => {
+      if (isSettled) return;
+      command[ABANDONED] = true;
+      this.traffic.timeouts += 1;
+      reject(timedOut());
+    };
+    // It leaves at the end of the turn, however long that is, and can be answered only from then on.
+    process.nextTick(() => {
+      if (isSettled) return;
+      const nowMs = performance.now();
+      const startMs = (command[START] ??= nowMs);
+      // Let the loop read once more: only a silent server misses the deadline.
+      timer = setTimeout(() => setImmediate(expire), Math.max(0, startMs + this.deadlineMs - nowMs));
+    });
     this.traffic.pending += 1;
     const settle = () => {
       isSettled = true;
       clearTimeout(timer);
+      const nowMs = performance.now();
       this.traffic.pending -= 1;
-      this.traffic.observe(performance.now() - startMs, 1);
+      this.traffic.observe(nowMs - (command[START] ?? nowMs), 1);
     };
     promise.then(settle, settle);
   }
 }
 
-/** Keeps abandoned commands from a node, and connects it before it is needed. */
+/** Keeps abandoned commands from a node, sends the others together, and connects it before it is needed. */
 function guard(node: Redis): void {
   const send = node.sendCommand.bind(node);
   node.sendCommand = (command: Watched, stream) => {
     if (command[ABANDONED] === true) return command.promise;
     // Sent in front of a redirected command by the library, which listens only to that one.
     if (command.name === 'asking') command.promise.catch(() => undefined);
+    gatherWrites(node.stream);
     return send(command, stream);
   };
   node.connect().catch(() => undefined);

@@ -12,7 +12,7 @@ type Stream = Redis['stream'];
  * @param onSent called when it has left, which may be long after the call when the turn is long
  * @returns whether the command is one of those
  */
-export function gatherWrites(stream: Stream | undefined, onSent: () => void): boolean {
+export function gatherWrites(stream: Stream | undefined, onSent: () => void = noop): boolean {
   if (stream === undefined) return false;
   if (stream.writableCorked === 0) {
     stream.cork();
@@ -20,6 +20,8 @@ export function gatherWrites(stream: Stream | undefined, onSent: () => void): bo
   }
   return true;
 }
+
+const noop = () => undefined;
 
 function send(stream: Stream, onSent: () => void): void {
   stream.uncork();
