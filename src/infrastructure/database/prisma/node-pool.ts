@@ -98,7 +98,8 @@ export class NodePool extends pg.Pool {
     this.waiters.add(giveUp);
     super.connect((error, client, done) => {
       if (!this.waiters.delete(giveUp)) {
-        done();
+        // With an error there is none, and no `done` either.
+        if (client !== undefined) done();
         return;
       }
       gauge.waited((performance.now() - startMs) / 1000);
