@@ -124,6 +124,22 @@ describe('the pools under load', () => {
     expect([...reads.values()]).toEqual([128, 128]);
   });
 
+  it('keep a batch waiting for none of those who are many', async () => {
+    const database = await start({ DATABASE_WRITE_POOL_SIZE: '8' });
+    const crowd = Array.from({ length: 30 }, () => database.write('SELECT pg_sleep(0.2)::text'));
+    let isOver = false;
+    const all = Promise.all(crowd).then(() => (isOver = true));
+    for (let batch = 0; batch < 3; batch += 1)
+      await database.service.sqlTransactionAfter(
+        () => Promise.resolve(),
+        (transaction) => transaction.execute('INSERT INTO written VALUES ($1)', [200_000 + batch]),
+      );
+    // A second of sleep for each connection stood in front of them.
+    expect(isOver).toBe(false);
+    expect(await database.metric('database_connections_waiting{pool="write"}')).toBeGreaterThan(0);
+    await all;
+  });
+
   it('open no more connections than were computed, and refuse who would be one too many', async () => {
     const env = {
       DATABASE_WRITE_POOL_SIZE: '5',
@@ -141,7 +157,7 @@ describe('the pools under load', () => {
     const budget = connectionBudget(
       loadConfig({ DATABASE_URL: url, DATABASE_REPLICA_URLS: replicaUrls.join(','), ...env }),
     );
-    expect(budget).toEqual({ write: 5, readPerReplica: 4, watch: 3, total: 16 });
+    expect(budget).toEqual({ write: 4, reserved: 1, readPerReplica: 4, watch: 3, total: 16 });
     const database = await start(env, { url, replicaUrls });
     let most = 0;
     // A timer runs when the event loop has told every proxy of what was opened and closed before.

@@ -17,12 +17,18 @@ export interface DatabaseNodes {
 
 /** The most connections that one process opens, to all nodes together. */
 export interface ConnectionBudget {
+  /** To the writer, but for the reserved ones. */
   readonly write: number;
+  /** To the writer, for batches of orders alone. */
+  readonly reserved: number;
   readonly readPerReplica: number;
   /** One for each node, to look at it. */
   readonly watch: number;
   readonly total: number;
 }
+
+/** Of the connections to the writer; of fewer than four none is reserved. */
+const RESERVED_SHARE_MAX = 0.25;
 
 export function listNodes({ env }: AppConfig): DatabaseNodes {
   const known = new Map<string, DatabaseNode>();
@@ -45,9 +51,11 @@ export function listNodes({ env }: AppConfig): DatabaseNodes {
 export function connectionBudget(config: AppConfig): ConnectionBudget {
   const { all, replicas } = listNodes(config);
   const { write, read } = config.poolSizes;
+  const reserved = Math.min(2 * config.env.ORDER_BATCH_CONCURRENCY, Math.floor(write * RESERVED_SHARE_MAX));
   const readPerReplica = replicas.length === 0 ? 0 : Math.max(1, Math.floor(read / replicas.length));
   const watch = all.length;
-  return { write, readPerReplica, watch, total: write + readPerReplica * replicas.length + watch };
+  const total = write + readPerReplica * replicas.length + watch;
+  return { write: write - reserved, reserved, readPerReplica, watch, total };
 }
 
 function nameOf(url: string): string {

@@ -20,7 +20,7 @@ import { RoutedReads } from './routed-reads.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import { SqlTransactions } from './sql-transactions.js';
 import type { WalPosition } from './wal-position.js';
-import { type Writer, WriterFollower } from './writer-follower.js';
+import { poolsOf, type Writer, WriterFollower } from './writer-follower.js';
 import { observeWriter } from './writer-observer.js';
 
 /**
@@ -52,7 +52,7 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
     const { env } = config;
     const { all, replicas } = listNodes(config);
     this.gauges = createPoolGauges(metrics, logger, (name) =>
-      name === 'write' ? [this.follower.current.pool] : this.replicas.map(({ pool }) => pool),
+      name === 'write' ? poolsOf(this.follower.current) : this.replicas.map(({ pool }) => pool),
     );
     this.follower = new WriterFollower({
       nodes: all,
@@ -130,6 +130,7 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
    * A {@link sqlTransaction} of two round trips: it looks in that of its BEGIN, and acts in that of its
    * COMMIT, behind which the position is. What `look` sends must not write: should BEGIN itself fail, it
    * stands alone. `act` sends all its statements before it waits for any; one that comes later is refused.
+   * It has connections of its own: many who wait for one to do a little each do not keep a batch waiting.
    */
   sqlTransactionAfter<Seen, T>(
     look: (transaction: SqlTransaction) => Promise<Seen>,
@@ -177,15 +178,25 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     for (const watch of this.watches) watch.close();
-    const { client, pool } = this.follower.current;
-    await client.$disconnect();
-    await Promise.all([pool.end(), ...this.replicas.map((replica) => replica.close())]);
+    const { current } = this.follower;
+    await current.client.$disconnect();
+    await Promise.all([
+      ...poolsOf(current).map((pool) => pool.end()),
+      ...this.replicas.map((replica) => replica.close()),
+    ]);
   }
 
   private openWriter(node: DatabaseNode): Writer {
+    const { write, reserved: forBatches } = connectionBudget(this.config);
+    const pool = this.openWriterPool(node, write);
+    const reserved = forBatches === 0 ? pool : this.openWriterPool(node, forBatches);
+    return { node, pool, reserved, client: new PrismaClient({ adapter: new PrismaPg(pool) }) };
+  }
+
+  private openWriterPool(node: DatabaseNode, max: number): NodePool {
     const pool: NodePool = new NodePool({
       config: {
-        ...poolOptions(this.config, node, connectionBudget(this.config).write),
+        ...poolOptions(this.config, node, max),
         // Statements that are issued together go out together; see SqlTransaction.
         pipeline: true,
       },
@@ -194,10 +205,10 @@ export class OptimizedPrismaService implements OnApplicationShutdown {
       gauge: this.gauges('write'),
       gate: () => this.follower.gate(),
       onFailure: (error) => {
-        if (pool === this.follower.current.pool) this.follower.suspect(error);
+        if (poolsOf(this.follower.current).includes(pool)) this.follower.suspect(error);
       },
     });
-    return { node, pool, client: new PrismaClient({ adapter: new PrismaPg(pool) }) };
+    return pool;
   }
 
   /** An address can lead to another server than it did: each new connection shows that it may be used. */

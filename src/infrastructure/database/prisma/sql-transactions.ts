@@ -52,7 +52,7 @@ export class SqlTransactions {
 
   /** Committed when it resolves; when the error comes from COMMIT itself the outcome is unknown. */
   run<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    return this.onConnection(async (client) => {
+    return this.onConnection('pool', async (client) => {
       this.options.follower.admit(toState(await client.query(this.begin)));
       const result = await work(new SqlTransaction(client));
       await client.query('COMMIT');
@@ -69,7 +69,7 @@ export class SqlTransactions {
     look: (transaction: SqlTransaction) => Promise<Seen>,
     act: (transaction: SqlTransaction, seen: Seen) => Promise<T>,
   ): Promise<{ result: T; position: WalPosition }> {
-    return this.onConnection(async (client) => {
+    return this.onConnection('reserved', async (client) => {
       const transaction = new SqlTransaction(client);
       const [begun, seen] = await Promise.all([client.query(this.begin), look(transaction)]);
       this.options.follower.admit(toState(begun));
@@ -92,9 +92,12 @@ export class SqlTransactions {
     return toPosition(rows);
   }
 
-  private async onConnection<T>(transact: (client: PoolClient) => Promise<T>): Promise<T> {
+  private async onConnection<T>(
+    from: 'pool' | 'reserved',
+    transact: (client: PoolClient) => Promise<T>,
+  ): Promise<T> {
     const { follower } = this.options;
-    const client = await follower.current.pool.connect();
+    const client = await follower.current[from].connect();
     const deadline = this.limit(client);
     let broken: Error | undefined;
     try {

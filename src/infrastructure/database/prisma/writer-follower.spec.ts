@@ -15,12 +15,11 @@ function create() {
   let nowMs = 0;
   const follower = new WriterFollower({
     nodes: [a, b],
-    open: (node) =>
-      ({
-        node,
-        pool: { abandon: () => events.push(`abandon ${node.name}`), end: () => Promise.resolve() },
-        client: { $disconnect: () => Promise.resolve() },
-      }) as unknown as Writer,
+    open: (node) => {
+      const pool = { abandon: () => events.push(`abandon ${node.name}`), end: () => Promise.resolve() };
+      const client = { $disconnect: () => Promise.resolve() };
+      return { node, pool, reserved: pool, client } as unknown as Writer;
+    },
     events: {
       onChanged: (from, to) => events.push(`${from.name} to ${to.name}`),
       onLost: (node, _, isDemoted) => events.push(`${node.name} ${isDemoted ? 'demoted' : 'lost'}`),

@@ -11,10 +11,12 @@ const FAILED_LOOKS_MAX = 3;
 const SEARCH_PAUSE_MIN_MS = 50;
 const SEARCH_PAUSE_SHARE = 0.1;
 
-/** The pool and client to the node that is written to. */
+/** The pools and the client to the node that is written to. */
 export interface Writer {
   readonly node: DatabaseNode;
   readonly pool: NodePool;
+  /** For batches, which a crowd of single transactions must not keep waiting; the same pool when it is too small. */
+  readonly reserved: NodePool;
   readonly client: PrismaClient;
 }
 
@@ -172,10 +174,10 @@ export class WriterFollower {
 
   private lose(reason: string, isDemoted: boolean): void {
     const { events, wake } = this.options;
-    const { node, pool } = this.writer;
+    const { node } = this.writer;
     this.lostAtMs = this.nowMs();
     this.lossReason = reason;
-    pool.abandon(new WriterLostError(reason));
+    abandon(this.writer, reason);
     events.onLost(node, reason, isDemoted);
     const best = this.best();
     if (best !== null && best.node !== node) this.follow(best.node, best.state);
@@ -194,9 +196,17 @@ export class WriterFollower {
   }
 }
 
-async function retire({ pool, client }: Writer): Promise<void> {
-  pool.abandon(new WriterLostError('another node is the writer now'));
-  await Promise.allSettled([client.$disconnect(), pool.end()]);
+export function poolsOf({ pool, reserved }: Writer): readonly NodePool[] {
+  return pool === reserved ? [pool] : [pool, reserved];
+}
+
+function abandon(writer: Writer, reason: string): void {
+  for (const pool of poolsOf(writer)) pool.abandon(new WriterLostError(reason));
+}
+
+async function retire(writer: Writer): Promise<void> {
+  abandon(writer, 'another node is the writer now');
+  await Promise.allSettled([writer.client.$disconnect(), ...poolsOf(writer).map((pool) => pool.end())]);
 }
 
 /** A name with several addresses fails with an error that has a code and no message of its own. */
