@@ -34,7 +34,7 @@ describe('load shedding', () => {
       for (let i = 0; i < requests; i += 1) if (shedding.lane(priority).enter() === null) count += 1;
       return count;
     };
-    return { shedding, metrics, logger, spend, admitted, fill };
+    return { clock, shedding, metrics, logger, spend, admitted, fill };
   }
 
   it('admits everything while the loop keeps up', () => {
@@ -59,6 +59,27 @@ describe('load shedding', () => {
     expect(shares.at(-1)?.slice(1)).toEqual([0, 0]);
     // However late the loop is, a few pass: their latency shows when it is over.
     expect(shares.at(-1)?.[0]).toBeCloseTo(0.05);
+  });
+
+  it('sheds in a loop that reads so many requests that no timer fires', () => {
+    const { clock, shedding, admitted } = open();
+    shedding.sample();
+    const shares: number[] = [];
+    for (let ms = 0; ms < 2000; ms += 10) {
+      clock.advance(10);
+      shares.push(admitted('ordinary', 20) / 20);
+    }
+    // Until the delay has stood for an interval.
+    expect(shares.slice(0, 20)).toEqual(shares.slice(0, 20).fill(1));
+    expect(shares.at(-1)).toBe(0);
+    // The timer fires again.
+    clock.advance(20);
+    shedding.sample();
+    for (let i = 0; i < 600; i += 1) {
+      clock.advance(20);
+      shedding.sample();
+    }
+    expect(admitted('ordinary', 100)).toBe(100);
   });
 
   it('admits everything again, ordinary requests last, some seconds after the overload', () => {

@@ -11,6 +11,8 @@ import { OpenRequests, PriorityLane } from './priority-lane.js';
 
 /** Five measurements to an interval of the controller. Each costs a microsecond, and an idle process a wake-up. */
 const SAMPLE_INTERVAL_MS = 20;
+/** A loop that has let no timer fire for so long has none of them fire at present. */
+const STARVED_MS = 2 * SAMPLE_INTERVAL_MS;
 /** Where the limit begins, within its bounds; it finds its place by itself. */
 const LIMIT_INITIAL = 1024;
 /** A few critical requests always pass: their answers show that the overload is over. */
@@ -23,14 +25,18 @@ export class AdaptiveLoadShedding
   extends LoadShedding
   implements OnApplicationBootstrap, OnApplicationShutdown
 {
-  private readonly all = new OpenRequests();
+  private readonly all = new OpenRequests(() => {
+    this.lookWhileStarved();
+  });
   private readonly lanes: Readonly<Record<Priority, PriorityLane>>;
   private readonly controller: DelayController;
   private readonly gradient: GradientLimit;
   private readonly limitMax: number;
   private readonly shares: Readonly<Record<'important' | 'ordinary', number>>;
   private timer: NodeJS.Timeout | null = null;
-  private lastSampleMs = 0;
+  /** When the timer fired last. */
+  private firedMs = 0;
+  private observedMs = 0;
   private shedSeen = 0;
   /** When something was last turned away; null while the process counts as calm. */
   private lastShedMs: number | null = null;
@@ -72,7 +78,7 @@ export class AdaptiveLoadShedding
   }
 
   onApplicationBootstrap(): void {
-    this.lastSampleMs = this.clock.monotonicMs();
+    this.firedMs = this.observedMs = this.clock.monotonicMs();
     this.timer = setInterval(() => {
       this.sample();
     }, SAMPLE_INTERVAL_MS).unref();
@@ -86,8 +92,26 @@ export class AdaptiveLoadShedding
   /** One measurement: how much later than asked for is the timer? */
   sample(): void {
     const nowMs = this.clock.monotonicMs();
-    const delayMs = Math.max(0, nowMs - this.lastSampleMs - SAMPLE_INTERVAL_MS);
-    this.lastSampleMs = nowMs;
+    const delayMs = this.latenessAt(nowMs);
+    this.firedMs = nowMs;
+    this.observe(nowMs, delayMs);
+  }
+
+  /**
+   * While more sockets can be read than one question to the kernel returns, the loop goes on reading, for seconds, and
+   * no timer fires (libuv asks up to 48 times for 1,024). The requests that it reads then look at the clock.
+   */
+  private lookWhileStarved(): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.observedMs >= STARVED_MS) this.observe(nowMs, this.latenessAt(nowMs));
+  }
+
+  private latenessAt(nowMs: number): number {
+    return Math.max(0, nowMs - this.firedMs - SAMPLE_INTERVAL_MS);
+  }
+
+  private observe(nowMs: number, delayMs: number): void {
+    this.observedMs = nowMs;
     if (!this.controller.observe(delayMs)) return;
     this.applyLevel();
     this.adaptLimit();

@@ -1,12 +1,26 @@
 import type { LatencyWindow } from './gradient-limit.js';
 import type { Lane, Priority, ShedReason } from './load-shedding.js';
 
+/** So that the clock is not read at every request. */
+const LOOK_EVERY = 16;
+
 /** What all lanes share: plain numbers, because every request reads them. */
 export class OpenRequests {
   count = 0;
   limit = Infinity;
   /** Most that were open at once since {@link takePeak}. */
   peak = 0;
+  private untilLook = LOOK_EVERY;
+
+  /** @param look called at every few requests */
+  constructor(private readonly look: () => void) {}
+
+  entering(): void {
+    this.untilLook -= 1;
+    if (this.untilLook > 0) return;
+    this.untilLook = LOOK_EVERY;
+    this.look();
+  }
 
   takePeak(): number {
     const { peak } = this;
@@ -33,6 +47,7 @@ export class PriorityLane implements Lane {
   ) {}
 
   enter(): ShedReason | null {
+    this.all.entering();
     if (this.shedShare > 0) {
       // Every n-th request, not a random one: the share is kept exactly, without a number per request.
       this.shedDue += this.shedShare;
