@@ -140,6 +140,19 @@ describe('a group committer', () => {
     await expect(Promise.all(taken)).resolves.toEqual(['done 1', 'done 2']);
   });
 
+  it('begins a batch once although the loop lets neither timers nor immediates run', async () => {
+    const { clock, batches, committer, turn } = createGated();
+    const results = [committer.submit(1), committer.submit(2)];
+    clock.advance(100);
+    results.push(committer.submit(3));
+    await Promise.resolve();
+    expect(batches.map(({ items }) => items)).toEqual([[1, 2, 3]]);
+    await turn();
+    expect(batches).toHaveLength(1);
+    batches[0]?.commit();
+    await Promise.all(results);
+  });
+
   it('gives up an item that waited for its whole deadline before its batch started', async () => {
     const { batches, clock, committer, turn } = createGated();
     const first = committer.submit(1);

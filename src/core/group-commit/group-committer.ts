@@ -42,6 +42,9 @@ export type DecideGroup<Item, Result> = (
 /** From this size on a batch shows that company is worth the whole linger. */
 const LOADED_BATCH = 128;
 
+/** A loop that reads more sockets than it can keep up with lets neither timers nor immediates run, for seconds. */
+const STARVED_MS = 50;
+
 /** Share of the batch that is ending which must wait before the next one begins beside it. */
 const FOLLOWING_SHARE_MIN = 0.5;
 
@@ -77,7 +80,9 @@ export class GroupCommitter<Item, Result> {
   private deciding = 0;
   private ending = 0;
   private lastBatchSize = 0;
-  private isScheduled = false;
+  /** Begins the next batch; null when nothing is to begin. */
+  private next: (() => void) | null = null;
+  private nextDueMs = 0;
   private readonly tracing = activeTracing();
   private idleListeners: (() => void)[] = [];
 
@@ -98,8 +103,10 @@ export class GroupCommitter<Item, Result> {
     if (this.queue.length >= this.options.queueMax) return Promise.reject(new GroupQueueFullError());
     return new Promise<Result>((resolve, reject) => {
       const inTrace = this.tracing === null ? null : this.tracing.here();
-      this.queue.push({ item, arrivedMs: this.clock.monotonicMs(), resolve, reject, inTrace });
-      this.schedule();
+      const arrivedMs = this.clock.monotonicMs();
+      this.queue.push({ item, arrivedMs, resolve, reject, inTrace });
+      if (this.next === null) this.schedule();
+      else if (arrivedMs - this.nextDueMs > STARVED_MS) queueMicrotask(this.next);
     });
   }
 
@@ -121,13 +128,15 @@ export class GroupCommitter<Item, Result> {
   }
 
   private schedule(): void {
-    if (this.isScheduled || this.queue.length === 0 || !this.mayBegin) return;
-    this.isScheduled = true;
+    if (this.next !== null || this.queue.length === 0 || !this.mayBegin) return;
     const start = () => {
-      this.isScheduled = false;
+      if (this.next !== start) return;
+      this.next = null;
       void this.runNext();
     };
+    this.next = start;
     const lingerMs = this.options.lingerMs * Math.min(1, (this.lastBatchSize - 1) / LOADED_BATCH);
+    this.nextDueMs = this.clock.monotonicMs() + lingerMs;
     if (lingerMs < 1 || this.queue.length >= this.options.batchMax) setImmediate(start);
     else setTimeout(start, lingerMs);
   }
