@@ -43,7 +43,7 @@ const SETTLE_WITHIN_MS = 60_000;
  * @property {import('../scripts/load/buyers.mjs').Buyer} admin
  * @property {() => Promise<void>} settle waits until Caudal has relayed all its events, so that one
  *   side's aftermath is not the other side's load
- * @property {(env: Record<string, string>) => Promise<import('./pinned-server.mjs').PinnedServer>} startAnother
+ * @property {(env: Record<string, string>, nodeOptions?: string[]) => Promise<import('./pinned-server.mjs').PinnedServer>} startAnother
  *   one more process on the same services and the same core, with other settings; ended by its caller
  * @property {() => Promise<void>} stop
  */
@@ -121,10 +121,11 @@ export async function openBenchShop(cores, { say, profileDirectory }) {
     buyers,
     admin,
     settle: () => waitForRelay(database),
-    async startAnother(settings) {
+    async startAnother(settings, nodeOptions = []) {
       const otherPort = await findFreePort();
       return startPinnedServer({
         script: join(PROJECT, 'dist', 'main.js'),
+        nodeOptions,
         port: otherPort,
         readyPath: '/health/ready',
         env: {

@@ -6,6 +6,8 @@ import { ResponseParser } from './response-parser.mjs';
 
 /** What is still under way when the round ends is given this long. */
 const GRACE_MS = 2_000;
+/** What a server's queue of new connections takes. */
+const OPENED_AT_ONCE = 256;
 
 /**
  * @typedef {object} Kind
@@ -34,11 +36,20 @@ const GRACE_MS = 2_000;
  * @param {number} load.connections
  * @param {number} load.perSecond
  * @param {number} load.durationMs
- * @param {number} load.patienceMs who has waited this long without a connection gives up
+ * @param {number} load.patienceMs who has no answer after so long has gone elsewhere
+ * @param {number} load.queueMs who has waited this long without a connection is turned away in front of the server
  * @param {readonly Kind[]} load.kinds
- * @returns {Promise<KindResult[]>} one for each kind; what is in none of the counts was given up
+ * @returns {Promise<KindResult[]>} one for each kind; what is in none of the counts was turned away in front, or had no answer at all
  */
-export async function generateOpenLoad({ port, connections, perSecond, durationMs, patienceMs, kinds }) {
+export async function generateOpenLoad({
+  port,
+  connections,
+  perSecond,
+  durationMs,
+  patienceMs,
+  queueMs,
+  kinds,
+}) {
   const results = kinds.map(() => ({ due: 0, good: 0, shed: 0, late: 0, other: 0 }));
   /** @type {import('node:net').Socket[]} */
   const free = [];
@@ -54,22 +65,25 @@ export async function generateOpenLoad({ port, connections, perSecond, durationM
   };
   /** @type {Map<import('node:net').Socket, Due>} */
   const present = new Map();
-  const sockets = await Promise.all(
-    Array.from({ length: connections }, () =>
-      openSocket(port, (socket, status) => {
-        const request = present.get(socket);
-        const result = request === undefined ? undefined : results[request.kind];
-        if (request === undefined || result === undefined) return;
-        present.delete(socket);
-        open -= 1;
-        free.push(socket);
-        if (status === 503) result.shed += 1;
-        else if (status >= 300) result.other += 1;
-        else if (performance.now() - request.dueAt <= patienceMs) result.good += 1;
-        else result.late += 1;
-      }),
-    ),
-  );
+  /** @param {import('node:net').Socket} socket @param {number} status */
+  const onAnswer = (socket, status) => {
+    const request = present.get(socket);
+    const result = request === undefined ? undefined : results[request.kind];
+    if (request === undefined || result === undefined) return;
+    present.delete(socket);
+    open -= 1;
+    free.push(socket);
+    if (status === 503) result.shed += 1;
+    else if (status >= 300) result.other += 1;
+    else if (performance.now() - request.dueAt <= patienceMs) result.good += 1;
+    else result.late += 1;
+  };
+  /** @type {import('node:net').Socket[]} */
+  const sockets = [];
+  while (sockets.length < connections) {
+    const count = Math.min(OPENED_AT_ONCE, connections - sockets.length);
+    sockets.push(...(await Promise.all(Array.from({ length: count }, () => openSocket(port, onAnswer)))));
+  }
   free.push(...sockets);
 
   const startedAt = performance.now();
@@ -90,7 +104,7 @@ export async function generateOpenLoad({ port, connections, perSecond, durationM
       }
       let taken = 0;
       for (const request of waiting) {
-        if (now - request.dueAt <= patienceMs) {
+        if (now - request.dueAt <= queueMs) {
           if (free.length === 0) break;
           send(request);
         }
