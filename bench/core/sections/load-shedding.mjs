@@ -69,17 +69,17 @@ export default {
     const [on, off] = [slow.on.port, slow.off.port];
     const nextOrder = createOrders(shop.buyers, variantId);
     const nextRead = createReads('/api/v1/products?limit=10');
-    /** @type {number | null} */
-    let capacity = null;
-    /** @type {Map<number, number>} */
+    // Of the machine as it is at present: its mood lasts for a round, hardly for all of them.
+    const measureLoad = () => measureCapacity(on, kinds);
+    /** The best that each side did the last time. @type {Map<number, number>} */
     const peaks = new Map();
     /** @param {number} port */
     const overloaded = async (port) => {
-      capacity ??= await measureCapacity(on, kinds);
+      const capacity = await measureLoad();
       const goodput = [];
       for (const load of LOADS) goodput.push(await ordersPerSecond(port, load * capacity, kinds));
-      // Both sides are measured by the best that either has ever done.
-      peaks.set(port, Math.max(peaks.get(port) ?? 0, ...goodput));
+      // Both sides are measured by the best that either does.
+      peaks.set(port, Math.max(...goodput));
       return (goodput.at(-1) ?? 0) / Math.max(...peaks.values());
     };
     /** @type {Partial<Record<'on' | 'off', number>>} */
@@ -93,8 +93,7 @@ export default {
     };
     /** @param {number} port */
     const orderLatency = async (port) => {
-      capacity ??= await measureCapacity(on, kinds);
-      const crowd = ordersPerSecond(port, 3 * capacity, kinds);
+      const crowd = ordersPerSecond(port, 3 * (await measureLoad()), kinds);
       const { latencyMs, statuses } = await generateLoad({
         port,
         connections: PATIENT_BUYERS,
