@@ -78,7 +78,7 @@ export class AdaptiveLoadShedding
   }
 
   onApplicationBootstrap(): void {
-    this.firedMs = this.observedMs = this.clock.monotonicMs();
+    this.firedMs = this.clock.monotonicMs();
     this.timer = setInterval(() => {
       this.sample();
     }, SAMPLE_INTERVAL_MS).unref();
@@ -87,6 +87,7 @@ export class AdaptiveLoadShedding
   /** After the draining, which is no time to be overloaded either. */
   onApplicationShutdown(): void {
     if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
   }
 
   /** One measurement: how much later than asked for is the timer? */
@@ -102,6 +103,7 @@ export class AdaptiveLoadShedding
    * no timer fires (libuv asks up to 48 times for 1,024). The requests that it reads then look at the clock.
    */
   private lookWhileStarved(): void {
+    if (this.timer === null) return;
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.observedMs >= STARVED_MS) this.observe(nowMs, this.latenessAt(nowMs));
   }
