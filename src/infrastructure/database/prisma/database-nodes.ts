@@ -19,7 +19,7 @@ export interface DatabaseNodes {
 export interface ConnectionBudget {
   /** To the writer, but for the reserved ones. */
   readonly write: number;
-  /** To the writer, for batches of orders alone. */
+  /** To the writer, for batches of orders alone; none where nobody places one. */
   readonly reserved: number;
   readonly readPerReplica: number;
   /** One for each node, to look at it. */
@@ -51,7 +51,8 @@ export function listNodes({ env }: AppConfig): DatabaseNodes {
 export function connectionBudget(config: AppConfig): ConnectionBudget {
   const { all, replicas } = listNodes(config);
   const { write, read } = config.poolSizes;
-  const reserved = Math.min(2 * config.env.ORDER_BATCH_CONCURRENCY, Math.floor(write * RESERVED_SHARE_MAX));
+  const batches = config.servesApi ? 2 * config.env.ORDER_BATCH_CONCURRENCY : 0;
+  const reserved = Math.min(batches, Math.floor(write * RESERVED_SHARE_MAX));
   const readPerReplica = replicas.length === 0 ? 0 : Math.max(1, Math.floor(read / replicas.length));
   const watch = all.length;
   const total = write + readPerReplica * replicas.length + watch;

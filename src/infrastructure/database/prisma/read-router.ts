@@ -28,7 +28,7 @@ const TURN_READS = 64;
  * once. A read that fails on a replica is made again on the next node.
  */
 export class ReadRouter {
-  private choices = 0;
+  private reads = 0;
 
   constructor(private readonly options: ReadRouterOptions) {}
 
@@ -77,7 +77,7 @@ export class ReadRouter {
   /** True when no replica that is read at present lacks anything before the position; also without any. */
   async areReplicasPast(position: WalPosition): Promise<boolean> {
     const answers = await Promise.all(
-      this.candidates().map((replica) =>
+      this.readable().map((replica) =>
         replica.attempt(async () => ((await replica.hasReplayed(position)) ? true : null)),
       ),
     );
@@ -92,11 +92,16 @@ export class ReadRouter {
     });
   }
 
+  /** In the order in which a read asks them. */
   private candidates(): Replica[] {
+    const readable = this.readable();
+    const turn = Math.floor(this.reads / TURN_READS) % Math.max(1, readable.length);
+    this.reads += 1;
+    return [...readable.slice(turn), ...readable.slice(0, turn)].sort((a, b) => a.pending - b.pending);
+  }
+
+  private readable(): Replica[] {
     const { replicas, follower } = this.options;
-    const turn = Math.floor(this.choices++ / TURN_READS) % Math.max(1, replicas.length);
-    return [...replicas.slice(turn), ...replicas.slice(0, turn)]
-      .filter((replica) => replica.isAdmitted && replica.isOn(follower.highestTimeline))
-      .sort((a, b) => a.pending - b.pending);
+    return replicas.filter((replica) => replica.isAdmitted && replica.isOn(follower.highestTimeline));
   }
 }
