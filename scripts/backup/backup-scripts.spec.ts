@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 
 const SCRIPTS = join(import.meta.dirname, '../../deployment/scripts');
 const DAY_MS = 24 * 3_600_000;
@@ -9,12 +9,8 @@ const DAY_MS = 24 * 3_600_000;
 describe('the backup scripts', () => {
   let work = '';
   beforeEach(() => {
-    work = mkdtempSync(join(tmpdir(), 'caudal-backup-scripts-'));
+    work = temporaryFolder('caudal-backup-scripts');
   });
-  afterEach(() => {
-    rmSync(work, { recursive: true });
-  });
-
   const run = (script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
     const { status, stdout, stderr } = spawnSync('sh', [join(SCRIPTS, script), ...args], {
       encoding: 'utf8',

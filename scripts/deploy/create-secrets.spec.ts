@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 import { ENVIRONMENT } from '../../src/config/environment.js';
 import { OVERLAYS, parseStack, readStackFiles } from './compose-stack.mjs';
 
@@ -10,13 +10,9 @@ const SCRIPT = join(import.meta.dirname, '../../deployment/scripts/create-secret
 const run = (...args: string[]) => spawnSync(SCRIPT, args, { encoding: 'utf8' });
 
 describe('create-secrets.sh', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'caudal-secrets-'));
+  const parent = temporaryFolder('caudal-secrets');
   const directory = join(parent, 'secrets');
   const read = (name: string) => readFileSync(join(directory, name), 'utf8');
-
-  afterAll(() => {
-    rmSync(parent, { recursive: true });
-  });
 
   it('makes nothing when it is asked what it would make', () => {
     const { status, stdout } = run('--dry-run', directory);

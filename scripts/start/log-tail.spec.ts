@@ -1,17 +1,13 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../test/support/temporary-folder.js';
 import { describeLog, followLog } from './log-tail.mjs';
 
 describe('the log on the terminal', () => {
   let directory: string;
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'caudal-log-'));
-  });
-
-  afterEach(() => {
-    rmSync(directory, { recursive: true });
+    directory = temporaryFolder('caudal-log');
   });
 
   it('shows warnings, errors and what is no log entry, from now on', () => {

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runKillRounds } from '../../bench/core/audit-kills.mjs';
 import { type Redis, startRedis } from '../../scripts/services/redis.mjs';
@@ -7,6 +5,7 @@ import { testEnvironment } from '../support/app-harness.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { getSharedServices } from '../support/services/shared-services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const ROUNDS = 6;
 const EVENTS = 6000;
@@ -18,7 +17,7 @@ describe('the audit log of real processes that are killed', () => {
   let redis: Redis;
 
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'caudal-audit-'));
+    directory = temporaryFolder('caudal-audit');
     const { redisServer, runDir } = getSharedServices();
     [services, redis] = await Promise.all([
       startTestServices(),
@@ -36,7 +35,6 @@ describe('the audit log of real processes that are killed', () => {
   afterAll(async () => {
     await redis.stop();
     await services.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   it('loses nothing that it acknowledged, keeps nothing twice, and its chains verify', async () => {

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditLogUnderTest } from '../support/audit-log-under-test.js';
 import { testEnvironment } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { Shop } from '../support/shop.builder.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitFor } from '../support/wait-for.js';
 
 const PROGRAM = join(import.meta.dirname, '../../dist/audit-verify.js');
@@ -26,7 +26,7 @@ describe('the command audit:verify', () => {
   let env: Record<string, string>;
 
   beforeEach(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'caudal-verify-'));
+    directory = temporaryFolder('caudal-verify');
     services = await startTestServices();
     database = new Shop(services.databaseUrl);
     env = { AUDIT_PARTITIONS: '1', AUDIT_CHECKPOINT_DIR: join(directory, 'checkpoints') };
@@ -35,7 +35,6 @@ describe('the command audit:verify', () => {
   afterEach(async () => {
     await database.close();
     await services.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   const record = async (count: number): Promise<void> => {

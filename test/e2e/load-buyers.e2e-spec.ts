@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { issueBuyers } from '../../scripts/load/buyers.mjs';
 import { TEST_SIGNING_KEY } from '../support/access-tokens.js';
@@ -8,6 +7,7 @@ import { ApiClient } from '../support/api-client.js';
 import { type AppUnderTest, startApp, testEnvironment } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { query } from '../support/services/test-database.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 describe('the buyers of a load run', () => {
   let services: TestServices;
@@ -34,12 +34,11 @@ describe('the buyers of a load run', () => {
   beforeAll(async () => {
     services = await startTestServices();
     application = await startApp({ services });
-    directory = mkdtempSync(join(tmpdir(), 'load-buyers-'));
+    directory = temporaryFolder('load-buyers');
     writeFileSync(join(directory, 'key.pem'), TEST_SIGNING_KEY);
   });
 
   afterAll(async () => {
-    rmSync(directory, { recursive: true });
     await application.close();
     await services.close();
   });

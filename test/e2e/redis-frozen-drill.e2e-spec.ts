@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../../src/common/ids.js';
@@ -12,6 +11,7 @@ import { anyAddress } from '../support/impatient-client.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { ADDRESS, type Buyer, Shop } from '../support/shop.builder.js';
 import { newEmail, PASSWORD, SignInClient } from '../support/sign-in-client.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitFor } from '../support/wait-for.js';
 
 const PROCESSES = 3;
@@ -86,7 +86,7 @@ describe('with Redis frozen for ten seconds under steady load', () => {
   beforeAll(async () => {
     services = await startTestServices();
     shop = new Shop(services.databaseUrl);
-    directory = mkdtempSync(join(tmpdir(), 'caudal-drill-'));
+    directory = temporaryFolder('caudal-drill');
     environment = testEnvironment(services, {
       TRUST_PROXY_HOPS: '1',
       RATE_LIMIT_ENABLED: 'true',
@@ -132,7 +132,6 @@ describe('with Redis frozen for ten seconds under steady load', () => {
     await fleet.stop();
     await shop.close();
     await services.close();
-    rmSync(directory, { recursive: true });
   });
 
   const urlOf = (turn: number): string => fleet.at(turn).url;

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEvent } from '../../src/core/audit-log/index.js';
 import type { BreakerOptions } from '../../src/core/circuit-breaker/index.js';
@@ -9,6 +7,7 @@ import { AuditLogUnderTest } from '../support/audit-log-under-test.js';
 import { BreakerFleet, BreakerMember } from '../support/breaker-fleet.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { Shop } from '../support/shop.builder.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** Of a test, on a machine that does other things as well. */
@@ -48,7 +47,7 @@ describe('on a Redis of several servers', () => {
   beforeEach(async () => {
     services = await startTestServices();
     database = new Shop(services.databaseUrl);
-    directory = mkdtempSync(join(tmpdir(), 'caudal-spool-'));
+    directory = temporaryFolder('caudal-spool');
   });
 
   afterEach(async () => {
@@ -56,7 +55,6 @@ describe('on a Redis of several servers', () => {
     await Promise.all(audits.map((audit) => audit.close()));
     await database.close();
     await services.close();
-    rmSync(directory, { recursive: true });
   });
 
   const environmentOf = (url: string) =>

@@ -1,10 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import type { AuditEvent } from '../../src/core/audit-log/audit-log.js';
 import { AuditLogUnderTest } from '../support/audit-log-under-test.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
 import { Shop } from '../support/shop.builder.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitFor } from '../support/wait-for.js';
 
 const event = (n: number): AuditEvent => ({
@@ -24,7 +23,7 @@ describe('the audit log without Redis', () => {
   beforeEach(async () => {
     services = await startTestServices();
     database = new Shop(services.databaseUrl);
-    directory = mkdtempSync(join(tmpdir(), 'caudal-spool-'));
+    directory = temporaryFolder('caudal-spool');
     audit = await AuditLogUnderTest.start(services, {
       AUDIT_SPOOL_DIR: directory,
       AUDIT_PARTITIONS: '2',
@@ -36,7 +35,6 @@ describe('the audit log without Redis', () => {
     await audit.close();
     await database.close();
     await services.close();
-    rmSync(directory, { recursive: true });
   });
 
   const numbers = async (): Promise<number[]> => {

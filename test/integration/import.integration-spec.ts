@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import pg from 'pg';
@@ -8,6 +7,7 @@ import { SystemClock } from '../../src/common/clock.js';
 import { loadConfig } from '../../src/config/index.js';
 import { testEnvironment } from '../support/app-harness.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const HEADER =
   'slug,sku,name,price,currency,status,description,category1,option1_name,option1_value,inventory_count';
@@ -35,10 +35,8 @@ describe('the import', () => {
   let client: pg.Client;
 
   beforeAll(async () => {
-    [services, directory] = await Promise.all([
-      startTestServices(),
-      mkdtemp(join(tmpdir(), 'caudal-import-')),
-    ]);
+    services = await startTestServices();
+    directory = temporaryFolder('caudal-import');
     client = new pg.Client({ connectionString: services.databaseUrl });
     await client.connect();
   });
@@ -52,7 +50,6 @@ describe('the import', () => {
   afterAll(async () => {
     await client.end();
     await services.close();
-    await rm(directory, { recursive: true });
   });
 
   async function load(name: string, content: string | Buffer): Promise<ImportRun> {

@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../../test/support/temporary-folder.js';
 import { parseObjects } from '../manifests.mjs';
 import { OVERLAY_NAMES, readBase, readOverlay } from '../renderings.mjs';
 import { writeDefinedSchemas } from './resource-definitions.mjs';
@@ -14,10 +14,7 @@ const OWN = ['', 'apps', 'autoscaling', 'batch', 'networking.k8s.io', 'policy', 
 describe('the schemas of what is deployed', () => {
   let out = '';
   beforeEach(() => {
-    out = mkdtempSync(join(tmpdir(), 'caudal-schemas-'));
-  });
-  afterEach(() => {
-    rmSync(out, { recursive: true });
+    out = temporaryFolder('caudal-schemas');
   });
   const written = (path: string): unknown => JSON.parse(readFileSync(join(out, path), 'utf8'));
 
