@@ -6,8 +6,6 @@ import { ResponseParser } from './response-parser.mjs';
 
 /** What is still under way when the round ends is given this long. */
 const GRACE_MS = 2_000;
-/** What a server's queue of new connections takes. */
-const OPENED_AT_ONCE = 256;
 
 /**
  * @typedef {object} Kind
@@ -65,25 +63,22 @@ export async function generateOpenLoad({
   };
   /** @type {Map<import('node:net').Socket, Due>} */
   const present = new Map();
-  /** @param {import('node:net').Socket} socket @param {number} status */
-  const onAnswer = (socket, status) => {
-    const request = present.get(socket);
-    const result = request === undefined ? undefined : results[request.kind];
-    if (request === undefined || result === undefined) return;
-    present.delete(socket);
-    open -= 1;
-    free.push(socket);
-    if (status === 503) result.shed += 1;
-    else if (status >= 300) result.other += 1;
-    else if (performance.now() - request.dueAt <= patienceMs) result.good += 1;
-    else result.late += 1;
-  };
-  /** @type {import('node:net').Socket[]} */
-  const sockets = [];
-  while (sockets.length < connections) {
-    const count = Math.min(OPENED_AT_ONCE, connections - sockets.length);
-    sockets.push(...(await Promise.all(Array.from({ length: count }, () => openSocket(port, onAnswer)))));
-  }
+  const sockets = await Promise.all(
+    Array.from({ length: connections }, () =>
+      openSocket(port, (socket, status) => {
+        const request = present.get(socket);
+        const result = request === undefined ? undefined : results[request.kind];
+        if (request === undefined || result === undefined) return;
+        present.delete(socket);
+        open -= 1;
+        free.push(socket);
+        if (status === 503) result.shed += 1;
+        else if (status >= 300) result.other += 1;
+        else if (performance.now() - request.dueAt <= patienceMs) result.good += 1;
+        else result.late += 1;
+      }),
+    ),
+  );
   free.push(...sockets);
 
   const startedAt = performance.now();

@@ -1,9 +1,9 @@
 // What shedding is for, and what it costs. The generator is this process, the server another on a core of
 // its own; both servers of the comparison share services and core, and only one is loaded at a time.
 //
-// A crowd of three times the capacity has to come from the one other core, beside PostgreSQL and Redis, and nobody of it
-// may wait anywhere but at the server: the overloaded servers run without optimising compilers, and each request
-// that may still be waited for has a connection of its own.
+// A crowd of three times the capacity has to come from the one other core, beside PostgreSQL and Redis: the overloaded
+// servers run without optimising compilers. Nobody waits in front of them, where no server could see it: who finds no
+// connection free is turned away, as by a gateway.
 import { planCores, leaveServerCore } from '../../processor-cores.mjs';
 import { openBenchShop } from '../../bench-shop.mjs';
 import { createCartViews, createOrders, createReads } from '../../crowd-requests.mjs';
@@ -70,12 +70,12 @@ export default {
     const nextOrder = createOrders(shop.buyers, variantId);
     const nextRead = createReads('/api/v1/products?limit=10');
     // Of the machine as it is at present: its mood lasts for a round, hardly for all of them.
-    const measureLoad = () => measureCapacity(on, kinds);
+    const presentCapacity = () => measureCapacity(on, kinds);
     /** The best that each side did the last time. @type {Map<number, number>} */
     const peaks = new Map();
     /** @param {number} port */
     const overloaded = async (port) => {
-      const capacity = await measureLoad();
+      const capacity = await presentCapacity();
       const goodput = [];
       for (const load of LOADS) goodput.push(await ordersPerSecond(port, load * capacity, kinds));
       // Both sides are measured by the best that either does.
@@ -93,7 +93,7 @@ export default {
     };
     /** @param {number} port */
     const orderLatency = async (port) => {
-      const crowd = ordersPerSecond(port, 3 * (await measureLoad()), kinds);
+      const crowd = ordersPerSecond(port, 3 * (await presentCapacity()), kinds);
       const { latencyMs, statuses } = await generateLoad({
         port,
         connections: PATIENT_BUYERS,
@@ -233,6 +233,7 @@ function measureCalm() {
   });
   const clock = { monotonicMs: () => performance.now() };
   const shedding = new AdaptiveLoadShedding(config, clock, {}, new Metrics());
+  shedding.onApplicationBootstrap();
   const lane = shedding.lane('ordinary');
   const startedAt = performance.now();
   let admitted = 0;
@@ -241,6 +242,7 @@ function measureCalm() {
     admitted += 1;
     lane.leave(0.05);
   }
+  shedding.onApplicationShutdown();
   if (admitted !== CALLS) throw new Error('a calm process turned a request away');
   return ((performance.now() - startedAt) * 1e6) / CALLS;
 }

@@ -1,7 +1,7 @@
 // node redis-member.mjs URL OPERATION CLIENT: one process with a client of the Redis module, or with plain ioredis as its
 // page says. Prints operations per second of the processor time of this process, which others on the machine do not
-// change: that is what a wrapper costs. Never both in one process: code that sees two classes of clients is slower for
-// either, by a twentieth.
+// change: that is what a wrapper costs. Never both in one process: as in production, the code of the library sees one
+// class of clients.
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { loadConfig } from '../../../../dist/config/index.js';
