@@ -5,6 +5,7 @@ const NGINX = 'deployment/docker/nginx';
 const HTTPS = `${NGINX}/conf.d/https.conf`;
 const LIMITS = `${NGINX}/conf.d/limits.conf`;
 const PROXY = `${NGINX}/snippets/proxy.conf`;
+const PROCESSES = `${NGINX}/snippets/processes.conf`;
 
 /** @type {readonly import('./mutation.mjs').Mutation[]} */
 export const SERVER_MUTATIONS = [
@@ -89,15 +90,17 @@ export const SERVER_MUTATIONS = [
     '$1 non_idempotent',
   ],
   ['gateway', 'reads that fail with one process', HTTPS, ' invalid_header non_idempotent', ''],
-  ['gateway', 'a connection for each request', `${NGINX}/conf.d/upstream.conf`, 'keepalive 64;', ''],
+  ['gateway', 'a connection for each request', PROCESSES, 'keepalive 256;', ''],
   [
     'gateway',
     'requests on connections that close',
-    `${NGINX}/conf.d/upstream.conf`,
-    /keepalive_timeout 4s/g,
+    PROCESSES,
+    'keepalive_timeout 4s',
     'keepalive_timeout 55s',
   ],
   ['gateway', 'round robin', `${NGINX}/conf.d/upstream.conf`, 'least_conn;', ''],
+  ['gateway', 'any number of requests at one process', `${NGINX}/upstreams.conf`, ' max_conns=1000', ''],
+  ['gateway', 'buyers who wait behind browsers', HTTPS, 'http://$processes', 'http://caudal_ordinary'],
   ['gateway', 'no ejection', `${NGINX}/upstreams.conf`, / max_fails=\d fail_timeout=5s| max_fails=0/g, ''],
   ['gateway', 'tokens in the log', `${NGINX}/conf.d/access-log.conf`, '$logged_path"', '$logged_path?$args"'],
   ['gateway', 'lines that are no JSON', `${NGINX}/conf.d/access-log.conf`, 'escape=json', 'escape=default'],

@@ -23,6 +23,8 @@ export function gateway(files) {
     .map(([, text]) => withoutComments(text))
     .join('\n');
   const upstreams = withoutComments(files.get('upstreams.conf') ?? '');
+  const processes = withoutComments(files.get('snippets/processes.conf') ?? '');
+  const groups = [...all.matchAll(/^upstream (\w+) \{([^}]*)\}/gm)];
   const values = (/** @type {string} */ name) =>
     [...all.matchAll(new RegExp(`^\\s*${name}\\s+([^;{]*);`, 'gm'))].map(([, value = '']) => value.trim());
   const value = (/** @type {string} */ name) => values(name)[0];
@@ -61,11 +63,19 @@ export function gateway(files) {
     zones.some((count) => count === 0) && 'counts neither requests or connections of a client',
     !(values('limit_req').length > 0 && values('limit_conn').length > 0) && 'counts, and refuses nobody',
     value('limit_req_status') !== '429' && 'refuses with another status than 429',
-    !/least_conn;/.test(blockOf('upstream caudal')) && 'does not choose the process with the fewest requests',
-    !/keepalive \d+;/.test(blockOf('upstream caudal')) && 'opens a connection for each request',
-    ![...all.matchAll(/^upstream [^}]*?keepalive_timeout (\d+)s;/gm)].every(
-      ([, seconds]) => Number(seconds) < SHUTDOWN_DELAY_SECONDS,
-    ) && 'keeps a connection for longer than a process waits before it closes it',
+    groups.some(([, name, text = '']) => name !== 'caudal_in_turn' && !/least_conn;/.test(text)) &&
+      'does not choose the process with the fewest requests',
+    groups.some(([, , text = '']) => !text.includes('include snippets/processes.conf;')) &&
+      'has connections that are not as the others',
+    !/^keepalive \d+;/m.test(processes) && 'opens a connection for each request',
+    !(seconds(/^keepalive_timeout (\w+);/m.exec(processes)?.[1]) < SHUTDOWN_DELAY_SECONDS) &&
+      'keeps a connection for longer than a process waits before it closes it',
+    !/^server /m.test(upstreams) || /^server (?!.* max_conns=[1-9])/m.test(upstreams)
+      ? 'lets any number of requests wait at one process'
+      : false,
+    ['@repeatable', '@once'].some(
+      (name) => !blockOf(`location ${name}`).includes('proxy_pass http://$processes$upstream_uri;'),
+    ) && 'has no connections for buyers that a crowd does not take',
     !/max_fails=\d/.test(upstreams) && 'goes on asking a process that is gone',
     /non_idempotent/.test(all.replace(/location @repeatable \{[^}]*\}/, '')) &&
       'repeats what may not be repeated',

@@ -34,7 +34,7 @@ export class HttpObserver {
     const name = 'http_request_duration_seconds';
     metrics.kept({
       name,
-      help: 'Time from the request line to the last byte of the answer',
+      help: 'Time from the request line to the last byte of the answer, without what was shed',
       type: 'histogram',
       read: () => this.allSeries().flatMap(({ labels, seconds }) => seconds.lines(name, labels)),
     });
@@ -46,10 +46,10 @@ export class HttpObserver {
     const { statusCode } = reply;
     const series = this.series.get(route)?.get(method) ?? this.addSeries(method, route);
     series.answers[statusCode] = (series.answers[statusCode] ?? 0) + 1;
+    // What was shed waited on purpose, and is logged as one event for thousands.
+    if (reply.wasShed) return;
     series.seconds.observe(elapsedMs / 1000);
-    // What was shed is counted by the thousand, and logged as one event.
-    if (!reply.wasShed && this.wantsLine(method, statusCode))
-      this.writeLine(request, reply, route, elapsedMs);
+    if (this.wantsLine(method, statusCode)) this.writeLine(request, reply, route, elapsedMs);
   }
 
   private wantsLine(method: string, status: number): boolean {

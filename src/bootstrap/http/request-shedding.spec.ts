@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Lane, LoadShedding, type Priority, type ShedReason } from '../../core/load-shedding/index.js';
 import { CrossOriginPolicy } from './cross-origin.js';
@@ -30,9 +31,14 @@ describe('the refusal of an overloaded server', () => {
   let fastify: FastifyInstance;
   const answered: number[] = [];
   let handled = 0;
+  /** Refusals that wait for this test; null where none do. */
+  let held: (() => void)[] | null;
 
   beforeAll(() => {
-    const shedding = new RequestShedding(decided, new CrossOriginPolicy([ORIGIN]));
+    const shedding = new RequestShedding(decided, new CrossOriginPolicy([ORIGIN]), (refuse) => {
+      if (held === null) refuse();
+      else held.push(refuse);
+    });
     fastify = Fastify({ genReqId: () => 'request-1' });
     shedding.attach(fastify);
     fastify.addHook('onRequest', (request, reply, done) => {
@@ -57,6 +63,7 @@ describe('the refusal of an overloaded server', () => {
     decided.shed.clear();
     answered.length = 0;
     handled = 0;
+    held = null;
   });
   afterAll(() => fastify.close());
 
@@ -84,6 +91,35 @@ describe('the refusal of an overloaded server', () => {
     for (let i = 0; i < 6; i += 1)
       seconds.add((await fastify.inject('/api/v1/products')).headers['retry-after']);
     expect(seconds.size).toBe(3);
+  });
+
+  it('waits, and keeps nobody waiting who is not refused', async () => {
+    decided.shed.add('ordinary');
+    held = [];
+    let isRefused = false;
+    const refused = fastify.inject('/api/v1/products').then(({ statusCode }) => {
+      isRefused = true;
+      return statusCode;
+    });
+    expect((await fastify.inject('/api/v1/orders')).statusCode).toBe(200);
+    expect([held.length, isRefused]).toEqual([1, false]);
+    held.pop()?.();
+    expect(await refused).toBe(503);
+  });
+
+  it('comes at once when two thousand wait already, and waits again when they have theirs', async () => {
+    decided.shed.add('ordinary');
+    const waiting: (() => void)[] = (held = []);
+    const ask = () => fastify.inject('/api/v1/products');
+    const refused = Array.from({ length: 2_001 }, ask);
+    expect((await Promise.race(refused)).statusCode).toBe(503);
+    expect([waiting.length, answered.length]).toEqual([2_000, 1]);
+    for (const refuse of waiting.splice(0)) refuse();
+    await Promise.all(refused);
+    const next = ask();
+    while (waiting.length === 0) await setImmediate();
+    waiting.pop()?.();
+    expect((await next).statusCode).toBe(503);
   });
 
   it('is for the routes of its priority, and for paths that no route has', async () => {

@@ -217,7 +217,9 @@ function writeFiles(
 function serverLines(upstreams: readonly string[]): string {
   return upstreams
     .flatMap((each) =>
-      each.includes(' ') ? [each] : [`${each} max_fails=2 fail_timeout=5s`, `${each} backup max_fails=0`],
+      each.includes(' ')
+        ? [each]
+        : [`${each} max_conns=1000 max_fails=2 fail_timeout=5s`, `${each} backup max_conns=100 max_fails=0`],
     )
     .map((server) => `server ${server};\n`)
     .join('');
