@@ -23,15 +23,9 @@ const GRACE_MS = 2_000;
  */
 
 /**
- * @typedef {object} Due
- * @property {number} kind
- * @property {number} dueAt
- */
-
-/**
  * @param {object} load
  * @param {number} load.port on 127.0.0.1
- * @param {number} load.connections
+ * @param {number} load.connections of each kind
  * @param {number} load.perSecond
  * @param {number} load.durationMs
  * @param {number} load.patienceMs who has no answer after so long has gone elsewhere
@@ -48,71 +42,81 @@ export async function generateOpenLoad({
   queueMs,
   kinds,
 }) {
-  const results = kinds.map(() => ({ due: 0, good: 0, shed: 0, late: 0, other: 0 }));
-  /** @type {import('node:net').Socket[]} */
-  const free = [];
-  let open = 0;
-  /** @param {Due} request */
-  const send = ({ kind, dueAt }) => {
-    const socket = free.pop();
-    const nextRequest = kinds[kind]?.nextRequest;
-    if (socket === undefined || nextRequest === undefined) throw new Error('no connection is free');
-    open += 1;
-    present.set(socket, { kind, dueAt });
-    socket.write(nextRequest());
-  };
-  /** @type {Map<import('node:net').Socket, Due>} */
-  const present = new Map();
-  const sockets = await Promise.all(
-    Array.from({ length: connections }, () =>
-      openSocket(port, (socket, status) => {
-        const request = present.get(socket);
-        const result = request === undefined ? undefined : results[request.kind];
-        if (request === undefined || result === undefined) return;
-        present.delete(socket);
-        open -= 1;
-        free.push(socket);
-        if (status === 503) result.shed += 1;
-        else if (status >= 300) result.other += 1;
-        else if (performance.now() - request.dueAt <= patienceMs) result.good += 1;
-        else result.late += 1;
-      }),
-    ),
-  );
-  free.push(...sockets);
-
+  const lanes = await Promise.all(kinds.map((kind) => openLane(kind, { port, connections, patienceMs })));
   const startedAt = performance.now();
   const endsAt = startedAt + durationMs;
-  /** @type {Due[]} */
-  let waiting = [];
   let made = 0;
   const owed = kinds.map(() => 0);
   await new Promise((resolve) => {
     const turn = () => {
       const now = performance.now();
       const total = (Math.min(now, endsAt) - startedAt) * (perSecond / 1000);
-      for (; made < total; made += 1) {
-        const kind = pick(owed, kinds);
-        const result = results[kind];
-        if (result) result.due += 1;
-        waiting.push({ kind, dueAt: startedAt + (made * 1000) / perSecond });
-      }
-      let taken = 0;
-      for (const request of waiting) {
-        if (now - request.dueAt <= queueMs) {
-          if (free.length === 0) break;
-          send(request);
-        }
-        taken += 1;
-      }
-      if (taken > 0) waiting = waiting.slice(taken);
-      if (now < endsAt || (open > 0 && now < endsAt + GRACE_MS)) setImmediate(turn);
+      for (; made < total; made += 1) lanes[pick(owed, kinds)]?.add(startedAt + (made * 1000) / perSecond);
+      for (const lane of lanes) lane.send(now - queueMs);
+      const open = lanes.some((lane) => lane.open > 0);
+      if (now < endsAt || (open && now < endsAt + GRACE_MS)) setImmediate(turn);
       else resolve(undefined);
     };
     turn();
   });
-  for (const socket of sockets) socket.destroy();
-  return results;
+  for (const { sockets } of lanes) for (const socket of sockets) socket.destroy();
+  return lanes.map(({ result }) => result);
+}
+
+/**
+ * The requests of one kind, and connections of its own.
+ *
+ * @param {Kind} kind
+ * @param {{ port: number, connections: number, patienceMs: number }} options
+ */
+async function openLane({ nextRequest }, { port, connections, patienceMs }) {
+  /** @type {KindResult} */
+  const result = { due: 0, good: 0, shed: 0, late: 0, other: 0 };
+  /** When each request that is on its way was due. @type {Map<import('node:net').Socket, number>} */
+  const present = new Map();
+  /** @type {number[]} */
+  let waiting = [];
+  const sockets = await Promise.all(
+    Array.from({ length: connections }, () =>
+      openSocket(port, (socket, status) => {
+        const dueAt = present.get(socket);
+        if (dueAt === undefined) return;
+        present.delete(socket);
+        free.push(socket);
+        if (status === 503) result.shed += 1;
+        else if (status >= 300) result.other += 1;
+        else if (performance.now() - dueAt <= patienceMs) result.good += 1;
+        else result.late += 1;
+      }),
+    ),
+  );
+  const free = [...sockets];
+  return {
+    result,
+    sockets,
+    get open() {
+      return present.size;
+    },
+    /** @param {number} dueAt */
+    add(dueAt) {
+      result.due += 1;
+      waiting.push(dueAt);
+    },
+    /** What was due before is not sent any more. @param {number} oldest */
+    send(oldest) {
+      let taken = 0;
+      for (const dueAt of waiting) {
+        if (dueAt >= oldest) {
+          const socket = free.pop();
+          if (socket === undefined) break;
+          present.set(socket, dueAt);
+          socket.write(nextRequest());
+        }
+        taken += 1;
+      }
+      if (taken > 0) waiting = waiting.slice(taken);
+    },
+  };
 }
 
 /**

@@ -2,8 +2,8 @@
 // its own; both servers of the comparison share services and core, and only one is loaded at a time.
 //
 // A crowd of three times the capacity has to come from the one other core, beside PostgreSQL and Redis: the overloaded
-// servers run without optimising compilers. Nobody waits in front of them, where no server could see it: who finds no
-// connection free is turned away, as by a gateway.
+// servers run without optimising compilers. Nobody waits in front of them, where no server could see it: as at the
+// shipped gateway, each priority has connections of its own, and who finds none of them free is turned away.
 import { planCores, leaveServerCore } from '../../processor-cores.mjs';
 import { openBenchShop } from '../../bench-shop.mjs';
 import { createCartViews, createOrders, createReads } from '../../crowd-requests.mjs';
@@ -16,8 +16,9 @@ import { Metrics } from '../../../dist/infrastructure/metrics/index.js';
 const STOCK = 500_000_000;
 /** Native code costs what it always does, all else several times as much. */
 const SLOW = ['--max-opt=1'];
-/** As many as a gateway opens to one process, which has no queue. */
+/** Of each priority, as the gateway opens them to one process (upstreams.conf). */
 const CONNECTIONS = 1_000;
+/** No queue: about as long as this generator now and then stands still. */
 const QUEUE_MS = 20;
 /** Who has no answer after a second has gone elsewhere. */
 const PATIENCE_MS = 1_000;
