@@ -3,6 +3,7 @@ import { createApplication } from './bootstrap/create-application.js';
 import { describeOpen, shutDown, type ShutdownPlan } from './bootstrap/graceful-shutdown.js';
 import { RequestDeadlines } from './bootstrap/http/request-deadlines.js';
 import { createManagementServer } from './bootstrap/management-server.js';
+import { runPreFlight, tellPreFlight } from './bootstrap/pre-flight/run-pre-flight.js';
 import { listenToStopSignals } from './bootstrap/stop-signals.js';
 import { waitForDatabase } from './bootstrap/wait-for-database.js';
 import { Clock, SystemClock } from './common/clock.js';
@@ -15,12 +16,19 @@ import { Metrics } from './infrastructure/metrics/index.js';
 import { activeTracing } from './infrastructure/tracing/index.js';
 import { RedisSettingsCheck } from './infrastructure/redis/index.js';
 
+/** In a container: the questions of dist/pre-flight.js first, without a process of their own. */
+const PRE_FLIGHT = '--pre-flight';
+
 let reporter: ErrorReporter | null = null;
 
 /** Starts the process, and ends it in order when it is told to. Exit code 0 means that nothing was cut off. */
 async function main(): Promise<void> {
   const config = loadConfig();
   const { env } = config;
+  if (process.argv.includes(PRE_FLIGHT)) {
+    const code = await runPreFlight(config, tellPreFlight);
+    if (code !== 0) process.exit(code);
+  }
   const clock = new SystemClock();
   const reports = await startErrorReports(config, clock);
   reporter = reports;

@@ -4,10 +4,18 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { findFreePort } from '../../scripts/services/ports.mjs';
 
-const ENTRY = join(import.meta.dirname, '../../dist/pre-flight.js');
+const DIST = join(import.meta.dirname, '../../dist');
+/** By itself before migrations, and as the application's first act. */
+const ENTRIES = [
+  { name: 'pre-flight', command: [join(DIST, 'pre-flight.js')] },
+  { name: 'caudal', command: [join(DIST, 'main.js'), '--pre-flight'] },
+] as const;
 
-async function preFlight(env: Record<string, string>): Promise<{ code: number | null; errors: string[] }> {
-  const child = spawn(process.execPath, [ENTRY], {
+async function preFlight(
+  env: Record<string, string>,
+  { command }: (typeof ENTRIES)[number] = ENTRIES[0],
+): Promise<{ code: number | null; errors: string[] }> {
+  const child = spawn(process.execPath, command, {
     env: { PATH: process.env['PATH'], STARTUP_DEADLINE_MS: '1000', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -18,25 +26,29 @@ async function preFlight(env: Record<string, string>): Promise<{ code: number | 
 }
 
 describe('the pre-flight of a container', () => {
-  it('names every key that is missing on a line, where keys must be configured', async () => {
-    const { code, errors } = await preFlight({
-      DATABASE_URL: 'postgres://u:secret@127.0.0.1/shop',
-      REFUSE_EPHEMERAL_KEYS: 'true',
-    });
-    expect(code).toBe(1);
-    expect(errors.sort()).toEqual([
-      'pre-flight: BLIND_INDEX_KEY: not configured',
-      'pre-flight: CURSOR_SIGNING_KEY: not configured',
-      'pre-flight: FIELD_ENCRYPTION_KEYS: not configured',
-      'pre-flight: JWT_PRIVATE_KEY: not configured',
-    ]);
-  });
+  it.each(ENTRIES)(
+    'names every key that is missing on a line, where keys must be configured: $name',
+    async (entry) => {
+      const { code, errors } = await preFlight(
+        { DATABASE_URL: 'postgres://u:secret@127.0.0.1/shop', REFUSE_EPHEMERAL_KEYS: 'true' },
+        entry,
+      );
+      expect(code).toBe(1);
+      expect(errors.sort()).toEqual([
+        `${entry.name}: BLIND_INDEX_KEY: not configured`,
+        `${entry.name}: CURSOR_SIGNING_KEY: not configured`,
+        `${entry.name}: FIELD_ENCRYPTION_KEYS: not configured`,
+        `${entry.name}: JWT_PRIVATE_KEY: not configured`,
+      ]);
+    },
+  );
 
-  it('gives up when no host of the database takes a connection, and names each', async () => {
+  it.each(ENTRIES)('gives up when no host of the database takes a connection: $name', async (entry) => {
     const [one, two] = [String(await findFreePort()), String(await findFreePort())];
-    const { code, errors } = await preFlight({
-      DATABASE_URL: `postgres://u:secret@127.0.0.1:${one},127.0.0.1:${two}/shop`,
-    });
+    const { code, errors } = await preFlight(
+      { DATABASE_URL: `postgres://u:secret@127.0.0.1:${one},127.0.0.1:${two}/shop` },
+      entry,
+    );
     expect(code).toBe(1);
     expect(errors.at(-1)).toBe(
       `pre-flight: PostgreSQL took no connection within 1 s: 127.0.0.1:${one} ECONNREFUSED; 127.0.0.1:${two} ECONNREFUSED`,

@@ -6,6 +6,7 @@
 #   1. The heap gets 75 % of the memory limit, unless NODE_OPTIONS already says how much.
 #   2. Only for the application: the configuration is checked, and PostgreSQL is waited for
 #      (STARTUP_DEADLINE_MS). Without Redis it warns and goes on: the application then starts degraded.
+#      The application's own process does it, whose start then is the only one; before migrations, one of its own.
 #   3. With RUN_MIGRATIONS=true migrations are applied, under a lock, over MIGRATION_DATABASE_URL or
 #      DATABASE_URL. It must be a direct connection, not PgBouncer.
 #
@@ -71,9 +72,11 @@ case "$*" in
     set -- node dist/seed.js
     ;;
   node*dist/main.js)
-    node dist/pre-flight.js
     if [ "${RUN_MIGRATIONS:-false}" = true ]; then
+      node dist/pre-flight.js
       DATABASE_URL="$direct_url" node scripts/database/migrate.mjs
+    else
+      set -- "$@" --pre-flight
     fi
     ;;
 esac

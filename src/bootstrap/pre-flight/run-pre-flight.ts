@@ -9,6 +9,10 @@ const RETRY_MS = 250;
 const CONNECT_MS = 1000;
 const POSTGRES_PORT = 5432;
 
+export function tellPreFlight(line: string): void {
+  process.stderr.write(`pre-flight: ${line}\n`);
+}
+
 /**
  * Exit code 1 when the heap does not fit into the memory limit, or when no host of DATABASE_URL takes a
  * connection within STARTUP_DEADLINE_MS. A Redis that takes none is told and changes nothing: the
