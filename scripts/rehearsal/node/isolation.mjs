@@ -3,8 +3,9 @@
 // network, mount and process namespaces of its own. When their first process ends, however it ends, the kernel kills
 // the others and takes everything away but files and control groups; those are removed here.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeWithClusters } from '../../services/postgres-host.mjs';
 
 const CONTROL_GROUPS = '/sys/fs/cgroup';
 /** Of all that the node's pods run in; the kubelet makes its own below. */
@@ -95,7 +96,8 @@ export function furnish(state, places) {
 /** Removes what a run has left, this one or one that was killed. @param {string} state */
 export function clearAway(state) {
   for (const controller of controllers()) removeGroups(join(controller, CONTROL_GROUP));
-  rmSync(state, { recursive: true, force: true, maxRetries: 5 });
+  // PostgreSQL of a root keeps its data elsewhere.
+  removeWithClusters(state);
 }
 
 /** Version 1 has a tree for each controller, version 2 one for all. */
