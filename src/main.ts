@@ -3,7 +3,7 @@ import { createApplication } from './bootstrap/create-application.js';
 import { describeOpen, shutDown, type ShutdownPlan } from './bootstrap/graceful-shutdown.js';
 import { RequestDeadlines } from './bootstrap/http/request-deadlines.js';
 import { createManagementServer } from './bootstrap/management-server.js';
-import { runPreFlight, tellPreFlight } from './bootstrap/pre-flight/run-pre-flight.js';
+import { runPreFlight } from './bootstrap/pre-flight/run-pre-flight.js';
 import { listenToStopSignals } from './bootstrap/stop-signals.js';
 import { waitForDatabase } from './bootstrap/wait-for-database.js';
 import { Clock, SystemClock } from './common/clock.js';
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const { env } = config;
   if (process.argv.includes(PRE_FLIGHT)) {
-    const code = await runPreFlight(config, tellPreFlight);
+    const code = await runPreFlight(config);
     if (code !== 0) process.exit(code);
   }
   const clock = new SystemClock();

@@ -73,6 +73,9 @@ function findClusterDir(dataDir) {
   return existsSync(pointer) ? readFileSync(pointer, 'utf8').trim() : dataDir;
 }
 
+/** A process that is still ending may write once more meanwhile. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 5 };
+
 /**
  * Removes a directory together with the clusters that were put elsewhere for it or for a directory in it.
  *
@@ -83,9 +86,9 @@ export function removeWithClusters(directory) {
   const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const dataDir of [directory, ...below.map((entry) => join(directory, entry.name))]) {
     const clusterDir = findClusterDir(dataDir);
-    if (clusterDir !== dataDir) rmSync(clusterDir, { recursive: true, force: true });
+    if (clusterDir !== dataDir) rmSync(clusterDir, REMOVAL);
   }
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, REMOVAL);
 }
 
 /**

@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { AuditHealth } from '../../src/core/audit-log/audit-health.js';
 import { AuditMetrics } from '../../src/core/audit-log/audit-log.metrics.js';
 import { HealthChecks } from '../../src/core/health/index.js';
@@ -8,6 +6,7 @@ import { Metrics } from '../../src/infrastructure/metrics/index.js';
 import { redisKeys } from '../../src/infrastructure/redis/index.js';
 import { AuditLogUnderTest } from '../support/audit-log-under-test.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitFor } from '../support/wait-for.js';
 
 describe('the health of the audit log', () => {
@@ -31,13 +30,12 @@ describe('the health of the audit log', () => {
 
   beforeEach(async () => {
     services = await startTestServices();
-    directory = mkdtempSync(join(tmpdir(), 'caudal-spool-'));
+    directory = temporaryFolder('caudal-spool');
   });
 
   afterEach(async () => {
     await audit.close();
     await services.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   it('is degraded by a spool that is nearly full or takes nothing, and never decides about readiness', async () => {

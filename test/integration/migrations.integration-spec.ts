@@ -1,11 +1,11 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { diffMigrationsToSchema, writeMigration } from '../../scripts/database/diff.mjs';
 import { migrate, pendingMigrations } from '../../scripts/database/migrate.mjs';
 import { getSharedServices } from '../support/services/shared-services.js';
 import { query } from '../support/services/test-database.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const projectPrisma = join(import.meta.dirname, '../../prisma');
 
@@ -27,12 +27,11 @@ describe('migrations', () => {
     name = `m_${randomBytes(8).toString('hex')}`;
     await query(superuserUrl, [`CREATE DATABASE ${name} OWNER caudal`]);
     url = applicationUrl.replace(/\/[^/]*$/, `/${name}`);
-    prismaDirectory = mkdtempSync(join(tmpdir(), 'caudal-prisma-'));
+    prismaDirectory = temporaryFolder('caudal-prisma');
     cpSync(projectPrisma, prismaDirectory, { recursive: true });
   });
 
   afterEach(async () => {
-    rmSync(prismaDirectory, { recursive: true });
     await query(superuserUrl, [`DROP DATABASE ${name} WITH (FORCE)`]);
   });
 

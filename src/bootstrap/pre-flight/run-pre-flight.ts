@@ -9,16 +9,12 @@ const RETRY_MS = 250;
 const CONNECT_MS = 1000;
 const POSTGRES_PORT = 5432;
 
-export function tellPreFlight(line: string): void {
-  process.stderr.write(`pre-flight: ${line}\n`);
-}
-
 /**
  * Exit code 1 when the heap does not fit into the memory limit, or when no host of DATABASE_URL takes a
  * connection within STARTUP_DEADLINE_MS. A Redis that takes none is told and changes nothing: the
  * application starts degraded without it. Whether they serve is the application's to find out.
  */
-export async function runPreFlight(config: AppConfig, tell: (line: string) => void): Promise<number> {
+export async function runPreFlight(config: AppConfig): Promise<number> {
   const heap = heapProblem(getHeapStatistics().heap_size_limit, process.constrainedMemory());
   if (heap !== null) {
     tell(heap);
@@ -43,6 +39,10 @@ export async function runPreFlight(config: AppConfig, tell: (line: string) => vo
     }),
   );
   return 0;
+}
+
+function tell(line: string): void {
+  process.stderr.write(`pre-flight: ${line}\n`);
 }
 
 async function waitForAny(

@@ -213,14 +213,12 @@ function writeFiles(
     chmodSync(path, 0o755);
 }
 
-/** As upstreams.conf has them. */
+/** With the parameters that upstreams.conf has for each process, unless others are given. */
 function serverLines(upstreams: readonly string[]): string {
+  const shipped = readFileSync(join(SHIPPED, 'upstreams.conf'), 'utf8');
+  const parameters = new Set([...shipped.matchAll(/^server \S+ (.+);$/gm)].map(([, each]) => each));
   return upstreams
-    .flatMap((each) =>
-      each.includes(' ')
-        ? [each]
-        : [`${each} max_conns=1000 max_fails=2 fail_timeout=5s`, `${each} backup max_conns=100 max_fails=0`],
-    )
+    .flatMap((each) => (each.includes(' ') ? [each] : [...parameters].map((own) => `${each} ${String(own)}`)))
     .map((server) => `server ${server};\n`)
     .join('');
 }
