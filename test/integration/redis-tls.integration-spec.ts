@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { errorMonitor, type EventEmitter } from 'node:events';
 import { join } from 'node:path';
-import tls from 'node:tls';
+import tls, { TLSSocket } from 'node:tls';
 import { startRedis } from '../../scripts/services/redis.mjs';
 import { RecordingLogger } from '../../src/infrastructure/logging/recording-logger.js';
 import { RedisScript } from '../../src/infrastructure/redis/index.js';
@@ -33,6 +35,13 @@ describe('a role over TLS', () => {
     running.push(server);
     return server;
   };
+  const startServer = async (): Promise<string> => {
+    const { port, settings } = await tlsSettings(files);
+    const name = `redis-tls-${randomBytes(8).toString('hex')}`;
+    const { directory, runDir, redisServer: server } = shared;
+    stopLater(await startRedis({ dir: join(directory, name), name, runDir, server, settings }));
+    return `rediss://127.0.0.1:${String(port)}`;
+  };
   const trust = ({ ca }: TlsFiles) => {
     tls.setDefaultCACertificates([...before, ca]);
   };
@@ -53,11 +62,38 @@ describe('a role over TLS', () => {
     // Once, however often it tries.
     expect(reasons()).toHaveLength(1);
   };
+  /** Ends a client as soon as its first connection stands, and tells how often a socket of it said `error`. */
+  const endEarly = async (url: string): Promise<number> => {
+    const sockets = new Map<TLSSocket, number>();
+    const watch = (message: unknown) => {
+      const { socket } = message as { socket: unknown };
+      if (!(socket instanceof TLSSocket)) return;
+      sockets.set(socket, 0);
+      const emitter: EventEmitter = socket;
+      // This is no listener: an error that has none still ends the test.
+      emitter.on(errorMonitor, () => sockets.set(socket, (sockets.get(socket) ?? 0) + 1));
+      // In the turn after the one in which it says hello.
+      socket.once('connect', () => {
+        setImmediate(() => {
+          redis.close();
+        });
+      });
+    };
+    subscribe('net.client.socket', watch);
+    const redis = RedisUnderTest.open(url, ENV);
+    await waitFor(
+      'the sockets to close',
+      () => sockets.size > 0 && [...sockets.keys()].every((socket) => socket.closed),
+    );
+    unsubscribe('net.client.socket', watch);
+    return Math.max(...sockets.values());
+  };
   /** What the log says when nobody knows the CA, and that nothing is served. */
   const expectRefusal = async (url: string): Promise<void> => {
     trust(stranger);
     try {
       await expectCertificateProblem(url);
+      for (let times = 0; times < 5; times += 1) await endEarly(url);
     } finally {
       trust(files);
     }
@@ -94,11 +130,7 @@ describe('a role over TLS', () => {
   });
 
   it('is served by one server, and refuses one that it has no reason to trust', async () => {
-    const { port, settings } = await tlsSettings(files);
-    const name = `redis-tls-${randomBytes(8).toString('hex')}`;
-    const { directory, runDir, redisServer: server } = shared;
-    stopLater(await startRedis({ dir: join(directory, name), name, runDir, server, settings }));
-    const url = `rediss://127.0.0.1:${String(port)}`;
+    const url = await startServer();
     await expectService(await start(url));
     await expectRefusal(url);
     // The certificate is for the address: the name of the same machine is not in it.
@@ -106,6 +138,16 @@ describe('a role over TLS', () => {
     opened.push(redis);
     const refused = new Promise<Error>((resolve) => redis.client.once('error', resolve));
     expect((await refused).message).toMatch(/does not match certificate/);
+  }, 60_000);
+
+  it('outlives an end in the middle of a handshake, of which its socket says twice that it went wrong', async () => {
+    const url = await startServer();
+    trust(stranger);
+    try {
+      await waitFor('a second error', async () => (await endEarly(url)) > 1);
+    } finally {
+      trust(files);
+    }
   }, 60_000);
 
   it('is served by a cluster, also behind a redirect', async () => {

@@ -5,6 +5,7 @@ import { DeadlineRedis, type DeadlineRedisOptions } from './deadline-redis.js';
 import { reconnectPauseMs } from './reconnect-pause.js';
 import type { RedisClient } from './redis-role.js';
 import { countOn, RedisTraffic } from './redis-traffic.js';
+import { outliveSecondErrors } from './tls-sockets.js';
 
 export interface ConnectionOptions {
   /** Shown by CLIENT LIST. */
@@ -31,6 +32,7 @@ const reconnectDelayMs = (attempt: number): number => reconnectPauseMs(attempt -
 
 /** A client that reconnects for ever, and follows failovers and moved slots. */
 export function openClient(target: RedisTarget, options: ConnectionOptions): RedisClient {
+  if (target.isTls) outliveSecondErrors();
   const traffic = options.traffic ?? new RedisTraffic();
   const client =
     target.mode === 'cluster'

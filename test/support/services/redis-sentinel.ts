@@ -16,13 +16,16 @@ const QUORUM = 2;
 /** A master that is silent for so long is replaced. */
 const DOWN_AFTER_MS = 1000;
 
+/** A sentinel that was not asked for its vote learns of the new master from the others. */
+const AGREEMENT_DEADLINE_MS = 30_000;
+
 /** A real master with a replica and three sentinels that watch over them. */
 export interface RedisSentinel {
   /** For REDIS_URL and its like. */
   readonly url: string;
   /** The two servers; the first is the master at the start. Each may be frozen, killed and restarted. */
   readonly servers: readonly [Redis, Redis];
-  /** The server that the sentinels name as the master at present. */
+  /** The server that the sentinels name as the master, once they all name the same. */
   master(): Promise<Redis>;
   stop(): Promise<void>;
 }
@@ -57,10 +60,20 @@ export async function startRedisSentinel(shared: SharedServices, tls?: TlsFiles)
     url: `${tls === undefined ? 'redis' : 'rediss'}+sentinel://${sentinels.map(({ publicPort }) => `127.0.0.1:${String(publicPort)}`).join(',')}/${MASTER_NAME}`,
     servers,
     master: async () => {
-      const [connection] = asking;
-      if (connection === undefined) throw new Error('there is no sentinel');
-      const [, port] = await ask(connection, 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
-      const master = started.find((each) => each.port === Number(port));
+      const named = new Set<number>();
+      await waitFor(
+        'the sentinels to agree',
+        async () => {
+          named.clear();
+          for (const connection of asking) {
+            const [, port] = await ask(connection, 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
+            named.add(Number(port));
+          }
+          return named.size === 1;
+        },
+        AGREEMENT_DEADLINE_MS,
+      );
+      const master = started.find((each) => named.has(each.port));
       if (master === undefined) throw new Error('the sentinels name another master');
       return master.server;
     },
