@@ -199,6 +199,21 @@ describe('a role that is one Redis', () => {
     direct.close();
   });
 
+  it('gives up those commands of a turn that have no answer, and none of the others', async () => {
+    const { client } = redis;
+    const blockedS = (4 * DEADLINE_MS) / 1000;
+    const [answers, alone] = await Promise.all([
+      client.pipeline().set('{k}', 'set').blpop('{nothing}', blockedS).get('{k}').exec(),
+      timed(client.get('{k}')),
+    ]);
+    expect(answers?.map(([error]) => isRedisUnavailable(error))).toEqual([false, true, true]);
+    expect(isRedisUnavailable(alone.error)).toBe(true);
+    expect(await redis.metric('redis_command_timeouts_total{role="main"}')).toBe(3);
+    // The late answers go to nobody.
+    await waitFor('an answer', async () => (await timed(client.strlen('{k}'))).value === 3);
+    expect(await redis.metric('redis_pending_commands{role="main"}')).toBe(0);
+  });
+
   it('does not hold a long turn of its own event loop against the server', async () => {
     const answers = [redis.client.get('{k}'), redis.client.incr('{k}')];
     const endMs = performance.now() + 2 * DEADLINE_MS;

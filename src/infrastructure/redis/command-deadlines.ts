@@ -3,8 +3,15 @@ import type { RedisTraffic } from './redis-traffic.js';
 
 interface Batch {
   startMs: number;
-  /** Null once all are settled. */
-  commands: Command[] | null;
+  count: number;
+  /** The one that left last. Null once all are settled. */
+  last: Command | null;
+}
+
+/** What a connection has sent and not heard of yet, in the order in which it left. */
+export interface InFlight {
+  readonly length: number;
+  peekAt(index: number): { readonly command: unknown } | undefined;
 }
 
 /** A connection on which nothing at all was answered for so long, or so many deadlines, is given up and made anew. */
@@ -17,9 +24,10 @@ export const timedOut = (): Error => new Error('Command timed out');
 /**
  * The deadlines of the commands of one connection, and what they took, to the millisecond.
  *
- * Commands that leave together at the end of a turn of the event loop share a batch. It costs one entry and two
- * listeners however many they are: a connection answers in order, so the last one's reply is behind those of the
- * others. One timer, set for the oldest batch, serves all; it is not touched when a command settles.
+ * Commands that leave together at the end of a turn of the event loop share a batch, which knows the last of them
+ * and how many they are: a connection answers in order, so when that one has its reply the others have theirs, and
+ * when it has none, those without are in front of it in the library's own queue. One timer, set for the oldest
+ * batch, serves all; it is not touched when a command settles.
  *
  * The library's own `commandTimeout` fails commands whose reply already waits in the socket when the
  * event loop was late, because timers run before sockets are read. Here a deadline that has passed lets
@@ -37,6 +45,7 @@ export class CommandDeadlines {
   constructor(
     private readonly deadlineMs: number,
     private readonly traffic: RedisTraffic,
+    private readonly inFlight: () => InFlight,
     private readonly onSilence: () => void,
   ) {
     this.silenceMs = Math.max(SILENCE_MS, SILENT_DEADLINES * deadlineMs);
@@ -44,17 +53,22 @@ export class CommandDeadlines {
 
   /** True when a command of this turn waits to leave. */
   get isGathering(): boolean {
-    return this.gathered !== null && this.gathered.commands !== null;
+    return this.gathered !== null && this.gathered.last !== null;
   }
 
-  /** To be called for every command when it is sent. It leaves at the end of the turn, and {@link sent} says so. */
+  /**
+   * To be called for every command that waits to leave: it does at the end of the turn, and {@link sent} says so.
+   * Not for one that was refused at once, which is in no queue.
+   */
   watch(command: Command): void {
     this.traffic.pending += 1;
-    if (this.gathered?.commands) {
-      this.gathered.commands.push(command);
+    const { gathered } = this;
+    if (gathered !== null && gathered.last !== null) {
+      gathered.last = command;
+      gathered.count += 1;
       return;
     }
-    const batch: Batch = { startMs: performance.now(), commands: [command] };
+    const batch: Batch = { startMs: performance.now(), count: 1, last: command };
     this.gathered = batch;
     this.queue.push(batch);
     if (!this.isArmed) this.arm(this.deadlineMs);
@@ -67,25 +81,24 @@ export class CommandDeadlines {
     this.gathered = null;
   }
 
-  private listenTo(command: Command | undefined, batch: Batch): void {
+  private listenTo(command: Command, batch: Batch): void {
     const onSettled = () => {
       this.finish(batch);
     };
-    command?.promise.then(onSettled, onSettled);
+    command.promise.then(onSettled, onSettled);
   }
 
   private finish(batch: Batch): void {
-    const { commands } = batch;
-    if (commands === null) return;
-    const last = commands.findLast((command) => !command.isSettled);
-    if (last !== undefined) {
+    const { startMs, count, last } = batch;
+    if (last === null) return;
+    if (!last.isSettled) {
       this.listenTo(last, batch);
       return;
     }
-    batch.commands = null;
+    batch.last = null;
     this.silentSinceMs = null;
-    this.traffic.pending -= commands.length;
-    this.traffic.observe(performance.now() - batch.startMs, commands.length);
+    this.traffic.pending -= count;
+    this.traffic.observe(performance.now() - startMs, count);
   }
 
   private arm(ms: number): void {
@@ -106,17 +119,17 @@ export class CommandDeadlines {
   private expire(): void {
     const nowMs = performance.now();
     for (let batch = this.oldest(); batch !== undefined; batch = this.oldest()) {
-      const { startMs, commands } = batch;
+      const { startMs, count, last } = batch;
       if (startMs + this.deadlineMs > nowMs) {
         if (!this.isArmed) this.arm(Math.ceil(startMs + this.deadlineMs - nowMs));
         break;
       }
-      batch.commands = null;
+      batch.last = null;
       this.silentSinceMs ??= startMs;
-      const late = commands?.filter((command) => !command.isSettled) ?? [];
-      this.traffic.pending -= commands?.length ?? 0;
+      const late = last === null ? [] : this.unansweredUpTo(last);
+      this.traffic.pending -= count;
       this.traffic.timeouts += late.length;
-      this.traffic.observe(nowMs - startMs, commands?.length ?? 0);
+      this.traffic.observe(nowMs - startMs, count);
       const error = timedOut();
       for (const command of late) command.reject(error);
     }
@@ -126,9 +139,21 @@ export class CommandDeadlines {
     }
   }
 
+  private unansweredUpTo(last: Command): Command[] {
+    if (last.isSettled) return [];
+    const queue = this.inFlight();
+    const unanswered: Command[] = [];
+    for (let index = 0; index < queue.length; index += 1) {
+      const command = queue.peekAt(index)?.command as Command;
+      if (!command.isSettled) unanswered.push(command);
+      if (command === last) return unanswered;
+    }
+    return [last];
+  }
+
   /** The oldest batch that is not settled. */
   private oldest(): Batch | undefined {
-    while (this.queue[this.head]?.commands === null) this.head += 1;
+    while (this.queue[this.head]?.last === null) this.head += 1;
     if (this.head >= COMPACT_AT || this.head === this.queue.length) {
       this.queue.splice(0, this.head);
       this.head = 0;

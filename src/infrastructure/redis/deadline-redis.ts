@@ -18,10 +18,15 @@ export class DeadlineRedis extends Redis {
 
   constructor(options: DeadlineRedisOptions, deadlineMs: number, traffic: RedisTraffic) {
     super(options);
-    this.deadlines = new CommandDeadlines(deadlineMs, traffic, () => {
-      // Half open, or hung: a new connection finds out, and commands fail at once meanwhile.
-      if (this.status === 'ready') this.disconnect(true);
-    });
+    this.deadlines = new CommandDeadlines(
+      deadlineMs,
+      traffic,
+      () => this.commandQueue,
+      () => {
+        // Half open, or hung: a new connection finds out, and commands fail at once meanwhile.
+        if (this.status === 'ready') this.disconnect(true);
+      },
+    );
   }
 
   override disconnect(reconnect = false): void {
@@ -30,8 +35,10 @@ export class DeadlineRedis extends Redis {
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    // Before the first connection it fails at once.
-    if (this.deadlines.isGathering || gatherWrites(this.stream, this.onSent)) this.deadlines.watch(command);
-    return super.sendCommand(command, stream);
+    if (!this.deadlines.isGathering) gatherWrites(this.stream, this.onSent);
+    const reply = super.sendCommand(command, stream);
+    // Without a connection it has failed at once.
+    if (!command.isSettled) this.deadlines.watch(command);
+    return reply;
   }
 }

@@ -10,15 +10,11 @@ type Stream = Redis['stream'];
  *
  * @param stream none before the first connection
  * @param onSent called when it has left, which may be long after the call when the turn is long
- * @returns whether the command is one of those
  */
-export function gatherWrites(stream: Stream | undefined, onSent: () => void = noop): boolean {
-  if (stream === undefined) return false;
-  if (stream.writableCorked === 0) {
-    stream.cork();
-    process.nextTick(send, stream, onSent);
-  }
-  return true;
+export function gatherWrites(stream: Stream | undefined, onSent: () => void = noop): void {
+  if (stream === undefined || stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(send, stream, onSent);
 }
 
 const noop = () => undefined;
