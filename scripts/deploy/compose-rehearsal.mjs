@@ -6,6 +6,7 @@
 // says so. Prints a timeline. Exit code 1 when a goal is missed; 69 when it cannot be run here. What it made, it takes away.
 import { rehearse } from '../rehearsal/cache.mjs';
 import { createComposeProject } from '../rehearsal/compose-project.mjs';
+import { rehearseAddresses } from '../rehearsal/compose/addresses.mjs';
 import { rehearseBackups } from '../rehearsal/compose/backups.mjs';
 import { rehearseDeployments } from '../rehearsal/compose/deployments.mjs';
 import { rehearseFailovers } from '../rehearsal/compose/failovers.mjs';
@@ -69,6 +70,7 @@ await rehearse('compose', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
 
   const stage = { rehearsal, project, env: engine.env, client, shop };
   await rehearseProcesses(stage);
+  await rehearseAddresses(stage);
   await rehearseFailovers(stage);
   await rehearseDeployments(stage);
 

@@ -35,6 +35,7 @@ const STACK_FILES = [
  * @property {string} [image]
  * @property {string} [user]
  * @property {string[]} [command]
+ * @property {string[]} [entrypoint]
  * @property {Record<string, string>} [environment]
  * @property {{ target?: number, published?: string }[]} [ports]
  * @property {string[] | Record<string, { aliases?: string[] } | null>} [networks]

@@ -105,6 +105,13 @@ export const COMPOSE_MUTATIONS = [
     'server app-1-blue:3000 backup max_conns=100 max_fails=0;\n',
     '',
   ],
+  [
+    'compose-colours',
+    'asked at old addresses',
+    COMPOSE,
+    '    entrypoint: [/bin/sh, /etc/nginx/start.sh]\n',
+    '',
+  ],
   ['compose-colours', 'unknown to the gateway', UPSTREAMS, /app-2-blue/g, 'app-2'],
   ['compose-settings', 'unknown setting', COMPOSE, 'TRUST_PROXY_HOPS:', 'TRUST_PROXY_HOP:'],
   ['compose-settings', 'value out of range', COMPOSE, "TRUST_PROXY_HOPS: '1'", "TRUST_PROXY_HOPS: '99'"],

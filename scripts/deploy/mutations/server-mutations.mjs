@@ -102,6 +102,13 @@ export const SERVER_MUTATIONS = [
   ['gateway', 'any number of requests at one process', `${NGINX}/upstreams.conf`, ' max_conns=1000', ''],
   ['gateway', 'buyers who wait behind browsers', HTTPS, 'http://$processes', 'http://caudal_ordinary'],
   ['gateway', 'no ejection', `${NGINX}/upstreams.conf`, / max_fails=\d fail_timeout=5s| max_fails=0/g, ''],
+  [
+    'gateway',
+    'processes asked at old addresses',
+    `${NGINX}/modsecurity/Dockerfile`,
+    '"/bin/sh", "/etc/nginx/start.sh"',
+    '"nginx", "-g", "daemon off;"',
+  ],
   ['gateway', 'tokens in the log', `${NGINX}/conf.d/access-log.conf`, '$logged_path"', '$logged_path?$args"'],
   ['gateway', 'lines that are no JSON', `${NGINX}/conf.d/access-log.conf`, 'escape=json', 'escape=default'],
 ];

@@ -15,7 +15,7 @@ export const isApplication = ({ image = '' }) => /(^|\/)caudal[:@]/.test(image);
 
 /**
  * deployment/scripts/deploy.sh can put another colour beside the one that runs: each process has a name and a spool with
- * its colour, and the gateway knows the processes by these names, each twice (ADR 0022).
+ * its colour, and the gateway knows the processes by these names, each twice (ADR 0022), wherever they are.
  *
  * @param {Stack} stack
  * @returns {Finding[]}
@@ -23,7 +23,7 @@ export const isApplication = ({ image = '' }) => /(^|\/)caudal[:@]/.test(image);
 export function colours({ services, files }) {
   const upstreams = files.get('deployment/docker/nginx/upstreams.conf') ?? '';
   const running = [...services].filter(([, service]) => isApplication(service) && service.restart !== 'no');
-  return running.flatMap(([name, service]) => {
+  const processes = running.flatMap(([name, service]) => {
     const { networks = [], environment = {}, volumes = [], labels = {}, hostname } = service;
     const { aliases = [] } = Array.isArray(networks) ? {} : (networks['internal'] ?? {});
     const isApi = environment['ROLE'] === 'api';
@@ -39,4 +39,13 @@ export function colours({ services, files }) {
       isApi && listed.length !== 2 && 'is not listed twice for the gateway',
     ]);
   });
+  const nginx = services.get('nginx');
+  return [
+    ...processes,
+    ...found('compose-colours', 'nginx', [
+      nginx !== undefined &&
+        nginx.entrypoint?.includes('/etc/nginx/start.sh') !== true &&
+        'asks the processes at the addresses that they had when it started',
+    ]),
+  ];
 }

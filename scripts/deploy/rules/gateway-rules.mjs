@@ -88,6 +88,9 @@ export function gateway(files) {
     /\$(?:args|query_string|http_authorization|http_cookie|request_body)\b|\$request"/.test(
       /^log_format [^;]*;/m.exec(all)?.[0] ?? '',
     ) && 'logs what may hold a token',
+    ['Dockerfile', 'modsecurity/Dockerfile'].some(
+      (path) => !/^CMD \["\/bin\/sh", "\/etc\/nginx\/start\.sh"\]$/m.test(files.get(path) ?? ''),
+    ) && 'asks the processes at the addresses that they had when it started',
     !/gzip on;/.test(all) && 'does not compress',
     !/immutable/.test(all) && 'has assets loaded anew each time',
   ]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { codeOf } from '../shop-client.mjs';
 import { until } from '../cache.mjs';
 import { UP } from '../compose-project.mjs';
+import { untilAllAreAsked } from './addresses.mjs';
 import { runHostScript } from './host-script.mjs';
 import { SERVERS, sql } from './postgres-servers.mjs';
 
@@ -20,8 +21,6 @@ const RESTORE_SESSIONS = [
 const BACKUP_DEADLINE_MS = 240_000;
 const WAL_DEADLINE_MS = 120_000;
 const METRICS_DEADLINE_MS = 90_000;
-/** nginx has new workers, and the old ones take nobody any more. */
-const GATEWAY_DEADLINE_MS = 10_000;
 
 /**
  * The stack with compose.backup.yml: it backs itself up, also after a failover, and when the volumes of all three servers
@@ -30,7 +29,8 @@ const GATEWAY_DEADLINE_MS = 10_000;
  * @param {import('./stage.mjs').Stage} stage
  * @param {string} image that of the backups
  */
-export async function rehearseBackups({ rehearsal, project, env, client, shop }, image) {
+export async function rehearseBackups(stage, image) {
+  const { rehearsal, project, env, client, shop } = stage;
   const { say, goal, leftOut } = rehearsal;
   /** @type {{ id: string, when: string }[]} */
   const orders = [];
@@ -114,11 +114,8 @@ export async function rehearseBackups({ rehearsal, project, env, client, shop },
   await project.compose('stop', 'redis-sessions');
   await project.compose(...RUN_ONCE, '/bin/sh', ...RESTORE_SESSIONS);
   await project.up();
-  // Started one by one, the processes have addresses that others had before.
-  await project.compose('exec', '-T', 'nginx', 'nginx', '-s', 'reload');
   client.forgetConnections();
-  const isReady = async () => (await client.send('GET', '/health/ready')).status === 200;
-  await until('a process behind the gateway', GATEWAY_DEADLINE_MS, isReady, 200);
+  await untilAllAreAsked(stage);
   for (const { id, when } of orders) {
     const { status } = await client.send('GET', `/api/v1/orders/${id}`, { token: shop.token });
     goal(status === 200, `the order ${when} is back: ${String(status)}`);

@@ -1,0 +1,63 @@
+// @ts-check
+import { until } from '../cache.mjs';
+
+const PROCESSES = ['app-1', 'app-2', 'app-3'];
+const FORMAT = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+/** start.sh of the gateway looks every 5 s, and asks the resolver a few times. */
+const FOLLOW_DEADLINE_MS = 30_000;
+const REQUESTS = 12;
+
+/**
+ * Until nginx asks every process at the address that it has now, and nobody else.
+ *
+ * @param {import('./stage.mjs').Stage} stage
+ */
+export async function untilAllAreAsked({ rehearsal: { signal }, project, client }) {
+  const expected = new Set(await addresses(project));
+  const nginx = await project.containerOf('nginx');
+  await until(
+    'requests to all processes at their addresses',
+    FOLLOW_DEADLINE_MS,
+    async () => {
+      signal.throwIfAborted();
+      const since = new Date().toISOString();
+      for (let request = 0; request < REQUESTS; request += 1)
+        await client.send('GET', '/api/v1/products/rehearsal');
+      const log = await project.docker('logs', '--since', since, nginx);
+      const asked = new Set([...log.matchAll(/"upstream":"([\d.]+):/g)].map(([, address = '']) => address));
+      return [...expected].every((address) => asked.has(address)) && asked.size === expected.size;
+    },
+    500,
+  );
+}
+
+/**
+ * All processes end and start again in another order, as with their host: nginx finds them where they are then.
+ *
+ * @param {import('./stage.mjs').Stage} stage
+ */
+export async function rehearseAddresses(stage) {
+  const { rehearsal, project, client } = stage;
+  const before = await addresses(project);
+  const containers = await containersOf(project);
+  await project.docker('stop', ...containers);
+  for (const container of containers.toReversed()) await project.docker('start', container);
+  const now = await addresses(project);
+  rehearsal.goal(now.join() !== before.join(), `addresses: ${before.join(', ')} -> ${now.join(', ')}`);
+  client.forgetConnections();
+  const startedMs = performance.now();
+  await untilAllAreAsked(stage);
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0);
+  rehearsal.goal(true, `nginx asks all of them after ${seconds} s, without being told`);
+}
+
+/** @param {import('../compose-project.mjs').ComposeProject} project */
+const containersOf = (project) => Promise.all(PROCESSES.map((name) => project.containerOf(name)));
+
+/** @param {import('../compose-project.mjs').ComposeProject} project */
+const addresses = async (project) =>
+  Promise.all(
+    (await containersOf(project)).map((container) =>
+      project.docker('inspect', '--format', FORMAT, container),
+    ),
+  );
