@@ -32,7 +32,8 @@ export async function untilAllAreAsked({ rehearsal: { signal }, project, client 
 }
 
 /**
- * All processes end and start again in another order, as with their host: nginx finds them where they are then.
+ * All processes end and start again, as with their host, but in an order in which they get each other's addresses: the
+ * engine gives away the lowest that is free. nginx finds them where they are then.
  *
  * @param {import('./stage.mjs').Stage} stage
  */
@@ -41,7 +42,10 @@ export async function rehearseAddresses(stage) {
   const before = await addresses(project);
   const containers = await containersOf(project);
   await project.docker('stop', ...containers);
-  for (const container of containers.toReversed()) await project.docker('start', container);
+  const highestFirst = containers
+    .map((container, index) => ({ container, host: Number(before[index]?.split('.').at(-1)) }))
+    .sort((one, other) => other.host - one.host);
+  for (const { container } of highestFirst) await project.docker('start', container);
   const now = await addresses(project);
   rehearsal.goal(now.join() !== before.join(), `addresses: ${before.join(', ')} -> ${now.join(', ')}`);
   client.forgetConnections();
