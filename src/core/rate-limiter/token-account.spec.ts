@@ -94,6 +94,16 @@ describe('a token account', () => {
     expect(account.standing(5, 700)).toBe('unknown');
   });
 
+  it('never tells of a longer wait than Redis did, whatever part of a millisecond it is', () => {
+    const { account, ask } = open();
+    for (const nowMs of [1000.001, 123_456_789.4, 987_654_321.999]) {
+      ask(1, nowMs, { remaining: 0, retryMs: WINDOW_MS, resetMs: WINDOW_MS });
+      const { retryMs, resetMs } = account.state(false, nowMs);
+      expect(Math.max(retryMs, resetMs)).toBeLessThanOrEqual(WINDOW_MS);
+      expect(Math.min(retryMs, resetMs)).toBeGreaterThan(WINDOW_MS - 1);
+    }
+  });
+
   it('spends no more on credit than Redis said is left', () => {
     const { spendAll, ask } = open();
     ask(0, 0, { remaining: 3 });

@@ -128,11 +128,12 @@ export class TokenAccount {
       this.leasedUntilMs = Math.floor(askedMs) + this.terms.leadMs;
     }
     this.knownRemaining = reply.remaining;
-    this.knownUntilMs = Math.ceil(nowMs) + reply.resetMs;
+    // Never later than the reply said: what is told of it is at most the window.
+    this.knownUntilMs = Math.floor(nowMs) + reply.resetMs;
     // Where a denial begins a block, the first one has to be told to Redis.
     const isKnownDenied = reply.retryMs > 0 && !((policy.blockMs ?? 0) > 0 && reply.granted >= needed);
     if (isKnownDenied) {
-      this.deniedUntilMs = Math.ceil(nowMs) + reply.retryMs;
+      this.deniedUntilMs = Math.floor(nowMs) + reply.retryMs;
       this.deniedCost = Math.max(1, needed);
     } else {
       this.deniedUntilMs = 0;
