@@ -126,7 +126,7 @@ export class CommandDeadlines {
       }
       batch.last = null;
       this.silentSinceMs ??= startMs;
-      const late = last === null ? [] : this.unansweredUpTo(last);
+      const late = this.unansweredUpTo(last);
       this.traffic.pending -= count;
       this.traffic.timeouts += late.length;
       this.traffic.observe(nowMs - startMs, count);
@@ -139,8 +139,8 @@ export class CommandDeadlines {
     }
   }
 
-  private unansweredUpTo(last: Command): Command[] {
-    if (last.isSettled) return [];
+  private unansweredUpTo(last: Command | null): Command[] {
+    if (last === null || last.isSettled) return [];
     const queue = this.inFlight();
     const unanswered: Command[] = [];
     for (let index = 0; index < queue.length; index += 1) {
