@@ -1,13 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { parseStack, readStackFiles } from '../../scripts/deploy/compose-stack.mjs';
 
 /** What Traefik and Grafana would read, which never run here: that everything they are told to find is there. */
-
-interface Compose {
-  readonly services: Readonly<
-    Record<string, { readonly command?: readonly string[]; readonly volumes?: readonly string[] }>
-  >;
-}
 
 interface Traefik {
   readonly http: {
@@ -43,22 +38,20 @@ interface DataSources {
 
 const DOCKER = 'deployment/docker';
 const GRAFANA = 'deployment/monitoring/grafana/provisioning';
-/** Each with the stack that mounts it. */
+/** Each with the overlay that mounts it, if it is not the stack itself. */
 const DATA_SOURCES = [
-  [`${GRAFANA}/datasources/prometheus.yaml`, 'docker-compose.production.yml'],
+  [`${GRAFANA}/datasources/prometheus.yaml`, undefined],
   [`${DOCKER}/logging/grafana-loki.yml`, `${DOCKER}/compose.logging.yml`],
   [`${DOCKER}/tracing/grafana-jaeger.yml`, `${DOCKER}/compose.tracing.yml`],
 ] as const;
 
-const read = (path: string): unknown =>
-  // Tags such as `!reset` are for compose alone.
-  parse(readFileSync(path, 'utf8'), { logLevel: 'silent', merge: true });
-const composition = (path: string) => read(path) as Compose;
+const read = (path: string): unknown => parse(readFileSync(path, 'utf8'));
 const dataSources = (path: string) => read(path) as DataSources;
-const volumesOf = (path: string, service: string) => composition(path).services[service]?.volumes ?? [];
+const files = readStackFiles();
+const servicesOf = (overlay?: string) => parseStack(files, new Map(), overlay).services;
 
 describe('Traefik', () => {
-  const overlay = composition(`${DOCKER}/compose.traefik.yml`).services['traefik'];
+  const overlay = servicesOf(`${DOCKER}/compose.traefik.yml`).get('traefik');
   const { http, tls } = read(`${DOCKER}/traefik/dynamic.yml`) as Traefik;
   const flags = overlay?.command ?? [];
 
@@ -82,9 +75,7 @@ describe('Traefik', () => {
   });
 
   it('asks every process of the stack, and whether it is ready', () => {
-    const processes = Object.keys(composition('docker-compose.production.yml').services).filter((name) =>
-      /^app-\d+$/.test(name),
-    );
+    const processes = [...servicesOf().keys()].filter((name) => /^app-\d+$/.test(name));
     expect(processes).toHaveLength(3);
     for (const { loadBalancer } of Object.values(http.services)) {
       expect(loadBalancer.servers.map(({ url }) => url)).toEqual(
@@ -98,14 +89,13 @@ describe('Traefik', () => {
 describe('Grafana', () => {
   const known = DATA_SOURCES.flatMap(([path]) => dataSources(path).datasources);
 
-  it.each(DATA_SOURCES)('is given %s, whose server is in %s', (path, stack) => {
+  it.each(DATA_SOURCES)('is given %s, whose server is there', (path, overlay) => {
+    const services = servicesOf(overlay);
+    const volumes = services.get('grafana')?.volumes ?? [];
     const { apiVersion, datasources } = dataSources(path);
     expect(apiVersion).toBe(1);
-    expect(volumesOf(stack, 'grafana').some((volume) => volume.startsWith(`./${path}:/etc/grafana/`))).toBe(
-      true,
-    );
-    for (const { url } of datasources)
-      expect(composition(stack).services).toHaveProperty(new URL(url).hostname);
+    expect(volumes.some((volume) => volume.startsWith(`./${path}:/etc/grafana/`))).toBe(true);
+    for (const { url } of datasources) expect([...services.keys()]).toContain(new URL(url).hostname);
   });
 
   it('finds every data source that another one leads to, each once', () => {
@@ -120,9 +110,11 @@ describe('Grafana', () => {
     const { providers } = read(`${GRAFANA}/dashboards/caudal.yaml`) as {
       providers: { options: { path: string } }[];
     };
-    const mounted = volumesOf('docker-compose.production.yml', 'grafana').map((volume) => volume.split(':'));
+    const mounted = servicesOf()
+      .get('grafana')
+      ?.volumes?.map((volume) => volume.split(':'));
     for (const { options } of providers) {
-      const [source = ''] = mounted.find(([, target]) => target === options.path) ?? [];
+      const [source = ''] = mounted?.find(([, target]) => target === options.path) ?? [];
       expect(existsSync(`${source}/service-overview.json`)).toBe(true);
     }
   });

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Redis, startRedis } from '../../scripts/services/redis.mjs';
+import type { Redis } from '../../scripts/services/redis.mjs';
 import { testEnvironment } from '../support/app-harness.js';
 import { AppProcess } from '../support/app-process.js';
 import { startTestServices, type TestServices } from '../support/services/index.js';
-import { sharedServicesWithTls, tlsSettings } from '../support/services/redis-tls.js';
+import { sharedServicesWithTls, startRedisWithTls } from '../support/services/redis-tls.js';
 import { createTlsFiles, type TlsFiles } from '../support/services/tls-files.js';
 import { SignInClient, waitForSessionStore } from '../support/sign-in-client.js';
 import { waitFor } from '../support/wait-for.js';
@@ -20,13 +20,12 @@ describe('the application with a Redis over TLS', () => {
 
   beforeAll(async () => {
     services = await startTestServices();
-    const { directory, runDir, redisServer: server } = await sharedServicesWithTls();
-    const name = `redis-tls-${randomBytes(8).toString('hex')}`;
-    files = createTlsFiles(join(directory, `${name}-files`));
-    const { port, settings } = await tlsSettings(files);
-    redis = await startRedis({ dir: join(directory, name), name, runDir, server, settings });
+    const shared = await sharedServicesWithTls();
+    files = createTlsFiles(join(shared.directory, `redis-tls-${randomBytes(8).toString('hex')}-files`));
+    const { server, url } = await startRedisWithTls(shared, files);
+    redis = server;
     env = {
-      REDIS_URL: `rediss://127.0.0.1:${String(port)}`,
+      REDIS_URL: url,
       FEATURE_SESSION_MONITOR: 'true',
       SESSION_MONITOR_INTERVAL_MS: '1000',
       LOG_LEVEL: 'info',

@@ -3,13 +3,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { errorMonitor, type EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import tls, { TLSSocket } from 'node:tls';
-import { startRedis } from '../../scripts/services/redis.mjs';
 import { RecordingLogger } from '../../src/infrastructure/logging/recording-logger.js';
 import { RedisScript } from '../../src/infrastructure/redis/index.js';
 import { RedisUnderTest } from '../support/redis-under-test.js';
 import { startRedisCluster } from '../support/services/redis-cluster.js';
 import { startRedisSentinel } from '../support/services/redis-sentinel.js';
-import { sharedServicesWithTls, tlsSettings } from '../support/services/redis-tls.js';
+import { sharedServicesWithTls, startRedisWithTls } from '../support/services/redis-tls.js';
 import type { SharedServices } from '../support/services/shared-services.js';
 import { createTlsFiles, type TlsFiles } from '../support/services/tls-files.js';
 import { waitFor } from '../support/wait-for.js';
@@ -36,14 +35,21 @@ describe('a role over TLS', () => {
     return server;
   };
   const startServer = async (): Promise<string> => {
-    const { port, settings } = await tlsSettings(files);
-    const name = `redis-tls-${randomBytes(8).toString('hex')}`;
-    const { directory, runDir, redisServer: server } = shared;
-    stopLater(await startRedis({ dir: join(directory, name), name, runDir, server, settings }));
-    return `rediss://127.0.0.1:${String(port)}`;
+    const { server, url } = await startRedisWithTls(shared, files);
+    stopLater(server);
+    return url;
   };
   const trust = ({ ca }: TlsFiles) => {
     tls.setDefaultCACertificates([...before, ca]);
+  };
+  /** While nobody knows the CA. */
+  const asStrangers = async (work: () => Promise<void>): Promise<void> => {
+    trust(stranger);
+    try {
+      await work();
+    } finally {
+      trust(files);
+    }
   };
   const start = async (url: string): Promise<RedisUnderTest> => {
     const redis = await RedisUnderTest.start(url, ENV);
@@ -89,15 +95,11 @@ describe('a role over TLS', () => {
     return Math.max(...sockets.values());
   };
   /** What the log says when nobody knows the CA, and that nothing is served. */
-  const expectRefusal = async (url: string): Promise<void> => {
-    trust(stranger);
-    try {
+  const expectRefusal = (url: string): Promise<void> =>
+    asStrangers(async () => {
       await expectCertificateProblem(url);
       for (let times = 0; times < 5; times += 1) await endEarly(url);
-    } finally {
-      trust(files);
-    }
-  };
+    });
   const expectService = async (redis: RedisUnderTest): Promise<void> => {
     const messages: string[] = [];
     const subscription = redis.service.subscribe('main', 'news', {
@@ -142,12 +144,7 @@ describe('a role over TLS', () => {
 
   it('outlives an end in the middle of a handshake, of which its socket says twice that it went wrong', async () => {
     const url = await startServer();
-    trust(stranger);
-    try {
-      await waitFor('a second error', async () => (await endEarly(url)) > 1);
-    } finally {
-      trust(files);
-    }
+    await asStrangers(() => waitFor('a second error', async () => (await endEarly(url)) > 1));
   }, 60_000);
 
   it('is served by a cluster, also behind a redirect', async () => {
