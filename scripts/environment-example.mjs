@@ -33,6 +33,11 @@ const STACK = /** @type {const} */ ([
   ['PUBLIC_HOST', 'shop.example.com', 'compose.traefik.yml: the host name of the shop.'],
   ['ACME_EMAIL', 'admin@example.com', "compose.traefik.yml: whom Let's Encrypt writes to."],
   [
+    'ACME_DIRECTORY',
+    'https://acme-v02.api.letsencrypt.org/directory',
+    'compose.traefik.yml: who signs; https://acme-staging-v02.api.letsencrypt.org/directory for a trial.',
+  ],
+  [
     'COMPOSE_FILE',
     'docker-compose.production.yml',
     'The files of the stack, with overlays after a colon each; deploy.sh and failover.sh read it as well.',

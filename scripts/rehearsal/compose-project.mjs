@@ -1,6 +1,6 @@
 // @ts-check
 // A copy of the compose stack, with secrets and ports of its own, that leaves nothing behind.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../services/ports.mjs';
@@ -18,16 +18,18 @@ const ADMIN_EMAIL = 'admin@example.com';
 /** The name in the certificate that create-secrets.sh makes. */
 const HOST = 'shop.example.com';
 
-const overlayFile = (/** @type {string} */ overlay) => `deployment/docker/compose.${overlay}.yml`;
+const DOCKER = 'deployment/docker';
+const overlayFile = (/** @type {string} */ overlay) => `${DOCKER}/compose.${overlay}.yml`;
 
 /**
- * @param {{ engine: import('./engine.mjs').Engine, later: (cleanUp: () => unknown) => void, name?: string, settings?: Record<string, string> }} options
+ * @param {{ engine: import('./engine.mjs').Engine, later: (cleanUp: () => unknown) => void, name: string, overlays?: readonly string[], settings?: Record<string, string> }} options
  *   `settings` go into the .env of the stack; the images that they name have to be there
  */
 export async function createComposeProject({
   engine: { env, ...engine },
   later,
-  name = 'caudal-rehearsal',
+  name,
+  overlays = [],
   settings = {},
 }) {
   const directory = mkdtempSync(join(tmpdir(), 'caudal-compose-'));
@@ -37,7 +39,8 @@ export async function createComposeProject({
   for (const path of [FILE, 'deployment'])
     cpSync(join(PROJECT, path), join(directory, path), { recursive: true });
   // A machine that does more than a host would: an answer may be late here, and it still has to come.
-  for (const path of [FILE, overlayFile('backup')]) {
+  const overlayFiles = readdirSync(join(directory, DOCKER)).filter((file) => file.startsWith('compose.'));
+  for (const path of [FILE, ...overlayFiles.map((file) => join(DOCKER, file))]) {
     const text = readFileSync(join(directory, path), 'utf8');
     const patient = text.replaceAll(/^( {4,6}timeout:) \d+s$/gm, `$1 ${HEALTH_CHECK_TIMEOUT}`);
     writeFileSync(join(directory, path), patient);
@@ -52,9 +55,15 @@ export async function createComposeProject({
     const all = [...kept, ...Object.entries(lines).map(([key, value]) => `${key}=${String(value)}`)];
     writeFileSync(dotenv, all.map((line) => `${line}\n`).join(''));
   };
-  set({ COMPOSE_FILE: FILE, ADMIN_EMAIL, HTTPS_PORT: httpsPort, HTTP_PORT: httpPort, ...settings });
+  const files = [FILE, ...overlays.map(overlayFile)];
+  set({
+    COMPOSE_FILE: files.join(':'),
+    ADMIN_EMAIL,
+    HTTPS_PORT: httpsPort,
+    HTTP_PORT: httpPort,
+    ...settings,
+  });
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env, cwd: directory });
-  const files = [FILE];
   const base = () => [
     ...['compose', '--progress', 'quiet', '--project-name', name],
     ...files.flatMap((file) => ['--file', file]),

@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { parseJson } from '../services/json-file.mjs';
@@ -14,12 +14,30 @@ import { cacheFolder } from './cache.mjs';
 const execute = promisify(execFile);
 /** A cold build of Kubernetes takes four minutes on two idle cores, and these may be busy. */
 const BUILD_MS = 45 * 60_000;
+const OPTIONS = {
+  ...{ timeout: BUILD_MS, maxBuffer: 64 * 1024 * 1024 },
+  env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' },
+};
+/** What a module may say that it requires, when a directory takes its place anyhow. */
+const NO_VERSION = /^v0\.0\.0(-0{3}1.*)?$/;
 
 /**
  * `module`: the module of `package`, when they differ. `isWrapped`: its go.mod has `replace` lines, which
- * `go install` refuses. `flags`: for the linker.
+ * `go install` refuses. `flags`: for the linker. `files`: what stands in for files that cannot be had, or that need
+ * what cannot be had, by module and path below its root. `replaced`: modules that cannot be had, by others. `release`:
+ * what its publisher calls the version, when that is another name.
  *
- * @typedef {{ package: string, version: string, module?: string, isWrapped?: boolean, flags?: string[] }} GoTool
+ * @typedef {object} GoTool
+ * @property {string} package
+ * @property {string} version
+ * @property {string} [release]
+ * @property {string} [module]
+ * @property {boolean} [isWrapped]
+ * @property {string[]} [flags]
+ * @property {Readonly<Record<string, Readonly<Record<string, string>>>>} [files]
+ * @property {Readonly<Record<string, string>>} [replaced]
+ * @property {Readonly<Record<string, readonly string[]>>} [components] of a collector that `package`, its builder, makes
+
  * @typedef {{ path: string, reason?: undefined } | { path?: undefined, reason: string }} Found
  */
 
@@ -57,6 +75,64 @@ export const GO_TOOLS = {
     ...{ module: 'github.com/docker/compose/v5', version: 'v5.2.0', isWrapped: true },
     package: 'github.com/docker/compose/v5/cmd',
   },
+  traefik: {
+    ...{ module: 'github.com/traefik/traefik/v3', version: 'v3.7.13', isWrapped: true },
+    package: 'github.com/traefik/traefik/v3/cmd/traefik',
+    files: {
+      'github.com/traefik/traefik/v3': {
+        // Its pages.
+        'webui/static/index.html': '',
+        // Where others may add to it: a module of its own that is not released.
+        'pkg/config/dynamic/ext/go.mod': 'module github.com/traefik/traefik/dynamic/ext\n',
+        'pkg/config/dynamic/ext/ext.go': 'package ext\n\ntype HTTP struct{}\ntype Router struct{}\n',
+      },
+      // The clients of two hundred DNS providers.
+      'github.com/go-acme/lego/v5': {
+        'providers/dns/zz_gen_dns_providers.go': [
+          'package dns',
+          'import ("errors"; "github.com/go-acme/lego/v5/challenge")',
+          'func NewDNSChallengeProviderByName(name string) (challenge.Provider, error) {',
+          '  return nil, errors.New("built without " + name)',
+          '}',
+        ].join('\n'),
+      },
+    },
+    replaced: {
+      'github.com/abbot/go-http-auth':
+        'github.com/containous/go-http-auth v0.4.1-0.20200324110947-a37a7636d23e',
+    },
+  },
+  loki: {
+    ...{ module: 'github.com/grafana/loki/v3', version: 'v3.7.8', isWrapped: true },
+    package: 'github.com/grafana/loki/v3/cmd/loki',
+  },
+  jaeger: {
+    ...{ module: 'github.com/jaegertracing/jaeger', version: 'v1.76.0', isWrapped: true },
+    release: 'v2.13.0',
+    package: 'github.com/jaegertracing/jaeger/cmd/jaeger',
+  },
+  // The parts of the contrib distribution that deployment/docker/logging names.
+  otelcol: {
+    ...{ package: 'go.opentelemetry.io/collector/cmd/builder', version: 'v0.160.0' },
+    components: {
+      receivers: [
+        'github.com/open-telemetry/opentelemetry-collector-contrib/receiver/filelogreceiver v0.160.0',
+      ],
+      exporters: ['go.opentelemetry.io/collector/exporter/otlphttpexporter v0.160.0'],
+      extensions: [
+        'github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.160.0',
+      ],
+      providers: [
+        'go.opentelemetry.io/collector/confmap/provider/envprovider v1.66.0',
+        'go.opentelemetry.io/collector/confmap/provider/fileprovider v1.66.0',
+      ],
+    },
+  },
+  // Let's Encrypt's own server for tests of its clients.
+  pebble: {
+    ...{ module: 'github.com/letsencrypt/pebble/v2', version: 'v2.10.1' },
+    package: 'github.com/letsencrypt/pebble/v2/cmd/pebble',
+  },
 };
 
 /** Modules of which a rehearsal reads files: definitions of resources, schemas. */
@@ -70,6 +146,9 @@ export const GO_MODULES = {
     ...{ module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' },
   },
 };
+
+/** What its publisher calls the version that is built. @param {string} name */
+export const releaseOf = (name) => GO_TOOLS[name]?.release ?? GO_TOOLS[name]?.version ?? '';
 
 /**
  * The path of a program of GO_TOOLS, built first when it is not in the cache: a warm call costs one look at the disk.
@@ -85,7 +164,7 @@ export async function goTool(name) {
   if (existsSync(path)) return { path };
   const workshop = mkdtempSync(join(cacheFolder('go'), '.build-'));
   try {
-    const built = await (tool.isWrapped === true ? buildWrapped : install)(tool, workshop);
+    const built = await makerOf(tool)(tool, workshop);
     mkdirSync(directory, { recursive: true });
     // Whole or not at all, also when two rehearsals build the same program.
     renameSync(built, path);
@@ -117,6 +196,12 @@ export async function goModule({ module, version }) {
   }
 }
 
+/** @param {GoTool} tool */
+function makerOf(tool) {
+  if (tool.components !== undefined) return buildCollector;
+  return tool.isWrapped === true ? buildWrapped : install;
+}
+
 /** @param {GoTool} tool @param {string} workshop */
 async function install(tool, workshop) {
   await go(['install', ...linkerFlags(tool), `${tool.package}@${tool.version}`], workshop, {
@@ -128,7 +213,8 @@ async function install(tool, workshop) {
 
 /**
  * `go install` refuses a module with replacements, because they hold for a main module only. So this makes the main
- * module: the same requirements, and each replacement by a directory beside the module pointed at what was released.
+ * module: the same requirements, and each replacement by a directory beside the module pointed at what was released, or
+ * at the files of the table.
  *
  * @param {GoTool} tool
  * @param {string} workshop
@@ -142,16 +228,26 @@ async function buildWrapped(tool, workshop) {
     /** @type {{ Go: string, Require: Module[], Replace: { Old: Module, New: Module }[] | null }} */ (
       await goJson(['mod', 'edit', '-json', join(path, 'go.mod')])
     );
+  /** @param {string} name */
+  const required = (name) => Require.find(({ Path }) => Path === name)?.Version ?? 'v0.0.0';
+  const patched = Object.entries(tool.files ?? {});
+  for (const [name, files] of patched) {
+    const version = name === module ? tool.version : required(name);
+    await copyPatched({ module: name, version }, files, join(workshop, name));
+  }
   const lines = [
     'module caudal.rehearsal/tools',
     `go ${Go}`,
     `require ${module} ${tool.version}`,
+    ...patched.map(([name]) => `replace ${name} => ./${name}`),
     ...Require.map(({ Path, Version = '' }) => `require ${Path} ${Version}`),
     ...(Replace ?? []).flatMap(({ Old, New }) => {
       // A directory that does not exist says that nobody is to import the module.
       if (New.Path.includes('FORBIDDEN')) return [];
       const target =
-        New.Version === undefined ? `${Old.Path} ${releaseOf(Old.Path, tool)}` : `${New.Path} ${New.Version}`;
+        New.Version === undefined
+          ? locationOf(Old.Path, New.Path, required(Old.Path), tool)
+          : (tool.replaced?.[Old.Path] ?? `${New.Path} ${New.Version}`);
       return [`replace ${Old.Path} ${Old.Version ?? ''} => ${target}`];
     }),
   ];
@@ -162,14 +258,53 @@ async function buildWrapped(tool, workshop) {
   return built;
 }
 
+/** @param {GoTool} tool @param {string} workshop */
+async function buildCollector(tool, workshop) {
+  const builder = await install(tool, workshop);
+  const dist = { name: 'built', output_path: join(workshop, 'collector'), version: tool.version.slice(1) };
+  const parts = Object.entries(tool.components ?? {}).map(([kind, modules]) => [
+    kind,
+    modules.map((gomod) => ({ gomod })),
+  ]);
+  const manifest = join(workshop, 'manifest.yaml');
+  // JSON is YAML.
+  writeFileSync(manifest, JSON.stringify({ dist, .../** @type {object} */ (Object.fromEntries(parts)) }));
+  await execute(builder, ['--config', manifest], OPTIONS);
+  return join(dist.output_path, dist.name);
+}
+
 /**
- * What is replaced by a directory is released with the module: under the same version, or that of Kubernetes as v0.
+ * @param {{ module: string, version: string }} module
+ * @param {Readonly<Record<string, string>>} files
+ * @param {string} copy
+ */
+async function copyPatched(module, files, copy) {
+  const { path, reason } = await goModule(module);
+  if (path === undefined) throw new Error(reason);
+  mkdirSync(dirname(copy), { recursive: true });
+  // The cache of modules is read-only.
+  await execute('cp', ['--recursive', '--no-preserve=mode', path, copy]);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(copy, dirname(name)), { recursive: true });
+    writeFileSync(join(copy, name), text);
+  }
+}
+
+/**
+ * What is replaced by a directory is released with the module, under the version that is required; where that is none, under
+ * the module's own, or that of Kubernetes as v0.
  *
  * @param {string} path
+ * @param {string} directory
+ * @param {string} required
  * @param {GoTool} tool
  */
-const releaseOf = (path, { version }) =>
-  path.startsWith('k8s.io/') ? version.replace(/^v1\./, 'v0.') : version;
+function locationOf(path, directory, required, tool) {
+  const { version, module = tool.package } = tool;
+  if (join(directory, 'go.mod') in (tool.files?.[module] ?? {})) return `./${join(module, directory)}`;
+  if (!NO_VERSION.test(required)) return `${path} ${required}`;
+  return `${path} ${path.startsWith('k8s.io/') ? version.replace(/^v1\./, 'v0.') : version}`;
+}
 
 /** @param {GoTool} tool */
 const linkerFlags = ({ flags = [] }) => ['-trimpath', `-ldflags=${['-s', '-w', ...flags].join(' ')}`];
@@ -194,11 +329,7 @@ function versionFlags(version) {
 const goJson = async (args) => parseJson((await go(args, homedir())).stdout);
 
 /** @param {string[]} args @param {string} cwd @param {NodeJS.ProcessEnv} [env] */
-const go = (args, cwd, env = {}) =>
-  execute('go', args, {
-    ...{ cwd, timeout: BUILD_MS, maxBuffer: 64 * 1024 * 1024 },
-    env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', ...env },
-  });
+const go = (args, cwd, env = {}) => execute('go', args, { ...OPTIONS, cwd, env: { ...OPTIONS.env, ...env } });
 
 /** @param {unknown} error */
 function lastLine(error) {

@@ -27,7 +27,7 @@ const PACKAGES = [
 ];
 
 await rehearse('rehearse:node, all of it', { deadlineMs: DEADLINE_MS }, async (rehearsal) => {
-  const { say, goal, later, signal } = rehearsal;
+  const { say, goal, later, leftOut, signal } = rehearsal;
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new Unavailable('a node needs Linux, and root');
   const isComplete = () =>
@@ -54,6 +54,9 @@ await rehearse('rehearse:node, all of it', { deadlineMs: DEADLINE_MS }, async (r
     if (path === undefined) throw new Unavailable(reason);
     tools[name] = path;
   }
+  // Without it the rest is still worth much.
+  const { path: collector, reason } = await goTool('otelcol');
+  if (collector === undefined) leftOut(reason);
   say('programs are there');
   const images = await imageArchive(rehearsal);
 
@@ -66,7 +69,13 @@ await rehearse('rehearse:node, all of it', { deadlineMs: DEADLINE_MS }, async (r
   });
   const prepared = {
     ...{ state, ...images },
-    programs: { kubelet: tools['kubelet'], kubeProxy: tools['kube-proxy'], k6: tools['k6'], nginx },
+    programs: {
+      kubelet: tools['kubelet'],
+      kubeProxy: tools['kube-proxy'],
+      k6: tools['k6'],
+      nginx,
+      collector,
+    },
   };
   say(`the node, in namespaces of its own; at most ${String(NODE_DEADLINE_MS / 60_000)} minutes`);
   const code = await runIsolated(fileURLToPath(new URL('node/inside.mjs', import.meta.url)), {

@@ -84,12 +84,12 @@ export function createShopClient({ port, host }) {
     send,
     /** How many requests met a connection that was just being closed. */
     repeated: () => repeated,
-    /** @param {Shop} shop @param {string} [key] */
-    placeOrder: ({ variantId, token }, key = randomUUID()) =>
+    /** @param {Shop} shop @param {string} [key] @param {Record<string, string>} [headers] */
+    placeOrder: ({ variantId, token }, key = randomUUID(), headers = {}) =>
       send('POST', '/api/v1/orders', {
         token,
         body: { lines: [{ variantId, quantity: 1 }], shippingAddress: ADDRESS },
-        headers: { 'idempotency-key': key },
+        headers: { 'idempotency-key': key, ...headers },
       }),
     /** @param {string} orderId @param {string} token */
     pay: (orderId, token) =>

@@ -18,6 +18,7 @@ import { findOnPath } from '../services/commands.mjs';
 import { installDebianPackages } from '../services/debian-packages.mjs';
 import { PROJECT } from '../setup/project.mjs';
 import { cacheFolder, run, say } from './cache.mjs';
+import { GO_TOOLS, goTool, releaseOf } from './go-tools.mjs';
 
 /** @typedef {import('./engine.mjs').Engine} Engine */
 /** @typedef {{ name: string, source: 'pulled' | 'stand-in' | 'none', what: string }} Image */
@@ -38,11 +39,14 @@ const install = (/** @type {string} */ packages) =>
   `RUN apt-get update && apt-get install -y --no-install-recommends ${packages} && rm -rf /var/lib/apt/lists/*`;
 
 /**
- * By the end of the repository's name. The release is that which has the packages: PostgreSQL 18 is newer than
- * Debian 12. `version` prints what there is instead.
+ * `release` of Debian: that which has the packages (PostgreSQL 18 is newer than Debian 12), or none where there is
+ * nothing but the program. `tool` of GO_TOOLS: built here, and in the folder of the build. `version` prints what there is
+ * instead.
  *
- * @type {Readonly<Record<string, { release: string, steps: string[], version: string[] }>>}
+ * @typedef {{ release?: string, tool?: string, steps: string[], version?: string[] }} Recipe
  */
+
+/** By the end of the repository's name. @type {Readonly<Record<string, Recipe>>} */
 const STAND_INS = {
   node: {
     release: 'bookworm',
@@ -116,6 +120,37 @@ const STAND_INS = {
     steps: [install('prometheus-node-exporter wget'), 'ENTRYPOINT ["/usr/bin/prometheus-node-exporter"]'],
     version: ['prometheus-node-exporter', '--version'],
   },
+  // As their own Dockerfiles have it: paths, users, and whether there is anything beside the program.
+  traefik: {
+    release: 'bookworm',
+    tool: 'traefik',
+    steps: ['COPY traefik /usr/local/bin/traefik', 'ENTRYPOINT ["/usr/local/bin/traefik"]'],
+  },
+  jaeger: {
+    release: 'bookworm',
+    tool: 'jaeger',
+    steps: [
+      install('wget'),
+      'COPY jaeger /cmd/jaeger/jaeger-linux',
+      'VOLUME ["/tmp"]',
+      'ENTRYPOINT ["/cmd/jaeger/jaeger-linux"]',
+      'USER 10001',
+    ],
+  },
+  loki: {
+    tool: 'loki',
+    steps: [
+      'COPY loki /usr/bin/loki',
+      'COPY --chown=10001:10001 empty /loki',
+      'ENTRYPOINT ["/usr/bin/loki"]',
+      'USER 10001',
+    ],
+  },
+  'opentelemetry-collector-contrib': {
+    tool: 'otelcol',
+    steps: ['COPY otelcol /otelcol-contrib', 'ENTRYPOINT ["/otelcol-contrib"]', 'USER 10001:10001'],
+  },
+  pebble: { tool: 'pebble', steps: ['COPY pebble /app', 'ENTRYPOINT ["/app"]'] },
 };
 
 /**
@@ -173,12 +208,12 @@ async function labelsOf(docker, name) {
   }
 }
 
-/** @param {string | object} recipe of a stand-in, or a release */
-const digestOf = (recipe) =>
-  createHash('sha256')
-    .update(JSON.stringify([recipe, SLIM, APT_SETTINGS]))
-    .digest('hex')
-    .slice(0, 16);
+/** @param {string | Recipe} recipe of a stand-in, or a release */
+function digestOf(recipe) {
+  const tool = typeof recipe === 'string' ? undefined : recipe.tool;
+  const parts = [recipe, SLIM, APT_SETTINGS, ...(tool === undefined ? [] : [GO_TOOLS[tool]])];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
 
 /** The end of the repository's name. @param {string} name */
 const kindOf = (name) => /([^/:]+)(?::[^/]*)?$/.exec(name)?.[1] ?? '';
@@ -190,10 +225,11 @@ async function makeStandIn(engine, name) {
   if (recipe === undefined) return { name, source: 'none', what: 'it cannot be pulled, and has no stand-in' };
   try {
     say(`making a stand-in for ${name}`);
-    const base = await ensureDebian(engine, recipe.release);
+    const base = recipe.release === undefined ? 'scratch' : await ensureDebian(engine, recipe.release);
     const context = mkdtempSync(join(cacheFolder('stand-ins'), `${kind}-`));
     try {
       if (kind === 'node') copyNode(context);
+      if (recipe.tool !== undefined) await copyTool(recipe.tool, context);
       await build(engine, context, name, [`FROM ${base}`, ...recipe.steps]);
       const what = await versionOf(engine, name, recipe);
       await build(engine, context, name, [
@@ -218,8 +254,9 @@ async function build({ env }, context, tag, lines) {
   await run('docker', ['build', '--tag', tag, ...network, context], { env, timeoutMs: 900_000 });
 }
 
-/** @param {Engine} engine @param {string} name @param {{ release: string, version: string[] }} recipe */
-async function versionOf({ docker }, name, { release, version: [program = '', ...args] }) {
+/** @param {Engine} engine @param {string} name @param {Recipe} recipe */
+async function versionOf({ docker }, name, { release, tool, version: [program = '', ...args] = [] }) {
+  if (tool !== undefined) return `${tool} ${releaseOf(tool)} (built from its Go module)`;
   const script = `exec "$0" "$@" 2>&1`;
   const output = await docker(
     'run',
@@ -235,7 +272,7 @@ async function versionOf({ docker }, name, { release, version: [program = '', ..
     ...args,
   );
   const [version = ''] = /\d+\.\d+(\.\d+)?/.exec(output) ?? [];
-  return `${program === 'cat' ? 'Debian' : program} ${version} (Debian ${release}${program === 'node' ? ', Node of npm' : ''})`;
+  return `${program === 'cat' ? 'Debian' : program} ${version} (Debian ${release ?? ''}${program === 'node' ? ', Node of npm' : ''})`;
 }
 
 /** @param {Engine} engine @param {string} release @returns {Promise<string>} the name of its image */
@@ -263,6 +300,14 @@ async function ensureDebian({ docker, env }, release) {
     rmSync(root, { recursive: true, force: true });
   }
   return name;
+}
+
+/** @param {string} tool @param {string} context */
+async function copyTool(tool, context) {
+  const { path, reason } = await goTool(tool);
+  if (path === undefined) throw new Error(reason);
+  copyFileSync(path, join(context, tool));
+  mkdirSync(join(context, 'empty'));
 }
 
 /** The layout of the official image: Node and npm below /usr/local. @param {string} context */

@@ -46,7 +46,7 @@ describe('the workflows', () => {
       .join('\n');
     const rehearsed = [...run.matchAll(/npm run rehearse:(\w+)/g)].map(([, name]) => name);
     expect(rehearsed).toEqual(
-      expect.arrayContaining(['compose', 'k8s', 'node', 'image', 'restore', 'retention']),
+      expect.arrayContaining(['compose', 'overlays', 'k8s', 'node', 'image', 'restore', 'retention']),
     );
     expect(run).toContain('npm run load -- soak');
     expect(run).toContain('npm audit');

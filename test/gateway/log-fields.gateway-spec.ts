@@ -96,28 +96,17 @@ describe('what the collectors of logs are told of', () => {
     }
   });
 
-  it.each(['alloy.river', 'alloy-kubernetes.river'])(
+  it.each(['collector.yml', 'collector-kubernetes.yml'])(
     'is in the lines of requests of both: what %s takes out',
     (name) => {
-      const [inner = ''] = read(`deployment/docker/logging/${name}`)
-        .split(/stage\.json \{/)
-        .slice(-1);
-      const expressions = /expressions = \{([^}]*)\}/.exec(inner)?.[1] ?? '';
-      const fields = [...expressions.matchAll(/(\w+) = ""/g)].map(([, field = '']) => field);
-      expect(fields).toEqual(expect.arrayContaining(['level', 'requestId', 'traceId']));
+      const text = read(`deployment/docker/logging/${name}`);
+      const fields = new Set([...text.matchAll(/\battributes\.line\.(\w+)/g)].map(([, field = '']) => field));
+      expect([...fields].sort()).toEqual(['level', 'requestId', 'traceId']);
       for (const source of ['gateway', 'application'] as const)
         for (const request of requestsOf(source))
           for (const field of fields) expect(request[field]).toEqual(expect.any(String));
     },
   );
-
-  it('is in the lines: what filebeat.yml renames', () => {
-    const text = read('deployment/docker/logging/filebeat.yml');
-    const fields = [...text.matchAll(/\bcaudal\.(\w+)/g)].map(([, field = '']) => field);
-    expect(fields.length).toBeGreaterThan(2);
-    for (const field of fields)
-      expect([field, has('gateway', field), has('application', field)]).toEqual([field, true, true]);
-  });
 
   it('leads from a line to its trace: what the data source of Grafana looks for', () => {
     const { datasources } = parse(read('deployment/docker/logging/grafana-loki.yml')) as {
@@ -131,7 +120,7 @@ describe('what the collectors of logs are told of', () => {
 
   it.each(QUERIES)('exists, of the containers that it is looked for in: %s', (query) => {
     const selector = /\{([^}]*)\}/.exec(query)?.[1] ?? '';
-    const named = /container(=~?)"([^"]*)"/.exec(selector);
+    const named = /container_name(=~?)"([^"]*)"/.exec(selector);
     const name = named?.[2] ?? '.*';
     const pattern = new RegExp(`^(?:${named?.[1] === '=' ? name.replaceAll('.', '\\.') : name})$`);
     const sources = (['gateway', 'application'] as const).filter((source) =>
@@ -139,14 +128,13 @@ describe('what the collectors of logs are told of', () => {
     );
     expect(sources).not.toEqual([]);
     const rest = query.replace(/\{[^}]*\}/, '');
-    const fields = [
-      ...rest.matchAll(/\|\s*(\w+)\s*(?:=~?|!=|!~|[<>]=?)|unwrap (\w+)|by \((\w+)\)|"(\w+)":/g),
-    ].map(([, ...names]) => names.find(Boolean) ?? '');
+    const fields = [...rest.matchAll(/\|\s*(\w+)\s*(?:=~?|!=|!~|[<>]=?)|unwrap (\w+)|by \((\w+)\)|"(\w+)":/g)]
+      .map(([, ...names]) => names.find(Boolean) ?? '')
+      .map((name) => (name === 'detected_level' ? 'level' : name));
     for (const source of sources)
       for (const field of fields) expect([source, field, has(source, field)]).toEqual([source, field, true]);
-    // Labels of the selector, but for those of the collector.
     const labels = [...selector.matchAll(/(\w+)(?:=~?|!=|!~)"/g)].map(([, label = '']) => label);
-    expect(['job', 'container', 'stream', 'level']).toEqual(expect.arrayContaining(labels));
+    expect(['service_namespace', 'container_name']).toEqual(expect.arrayContaining(labels));
   });
 
   it('is worth something to paste: there are queries', () => {

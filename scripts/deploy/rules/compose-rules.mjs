@@ -72,7 +72,7 @@ export function containers({ services, volumes }) {
       service.security_opt?.includes('no-new-privileges:true') !== true && 'may gain privileges',
       (service.privileged === true || service.pid !== undefined) && 'is not contained',
       !GATEWAYS.includes(name) &&
-        name !== 'alloy' &&
+        name !== 'collector' &&
         !(Number(service.user?.split(':')[0]) > 0) &&
         'runs as root',
       isApplication(service) &&

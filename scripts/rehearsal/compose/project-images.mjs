@@ -15,13 +15,14 @@ const IMAGES = {
   backup: { file: 'deployment/docker/backup/Dockerfile', context: '.' },
 };
 
+/** @typedef {import('./stage.mjs').Stage} Stage */
+
 /**
- * @param {import('../engine.mjs').Engine} engine
- * @param {import('../cache.mjs').Rehearsal} rehearsal
+ * @param {Stage} stage
  * @param {keyof typeof IMAGES} name
  * @returns {Promise<string | null>} null when its base cannot be had, which was said
  */
-async function buildProjectImage(engine, { leftOut }, name) {
+async function buildProjectImage({ engine, rehearsal: { leftOut } }, name) {
   const { file, context } = IMAGES[name];
   const [base] = await ensureImages(engine, [baseOf(file)]);
   if (base === undefined || base.source === 'none') {
@@ -39,12 +40,12 @@ async function buildProjectImage(engine, { leftOut }, name) {
 /**
  * The image of the backups has its program, of a version that knows the server, and its scripts.
  *
- * @param {import('../engine.mjs').Engine} engine
- * @param {import('../cache.mjs').Rehearsal} rehearsal
+ * @param {Stage} stage
  * @returns {Promise<string | null>} its name; null when it cannot be made, which was said
  */
-export async function rehearseBackupImage(engine, rehearsal) {
-  const image = await buildProjectImage(engine, rehearsal, 'backup');
+export async function rehearseBackupImage(stage) {
+  const { engine, rehearsal } = stage;
+  const image = await buildProjectImage(stage, 'backup');
   if (image === null) return null;
   const hardened = [
     '--read-only',
@@ -72,12 +73,12 @@ export async function rehearseBackupImage(engine, rehearsal) {
 /**
  * The gateway's own image in the place of the official nginx: its configuration is sound, and it compresses by brotli.
  *
- * @param {import('../engine.mjs').Engine} engine
- * @param {Pick<import('./stage.mjs').Stage, 'rehearsal' | 'project' | 'client'>} stage
+ * @param {Stage} stage
  */
-export async function rehearseGatewayImage(engine, { rehearsal, project, client }) {
+export async function rehearseGatewayImage(stage) {
+  const { rehearsal, project, client } = stage;
   const { say, goal } = rehearsal;
-  const image = await buildProjectImage(engine, rehearsal, 'gateway');
+  const image = await buildProjectImage(stage, 'gateway');
   if (image === null) return;
   project.set({ NGINX_IMAGE: image });
   await project.compose(...UP, '--no-deps', 'nginx');
@@ -100,12 +101,12 @@ export async function rehearseGatewayImage(engine, { rehearsal, project, client 
 /**
  * The overlay with ModSecurity: an attack is refused and written down, an order passes.
  *
- * @param {import('../engine.mjs').Engine} engine
- * @param {Pick<import('./stage.mjs').Stage, 'rehearsal' | 'project' | 'client' | 'shop'>} stage
+ * @param {Stage} stage
  */
-export async function rehearseFirewall(engine, { rehearsal, project, client, shop }) {
+export async function rehearseFirewall(stage) {
+  const { rehearsal, project, client, shop } = stage;
   const { goal } = rehearsal;
-  const image = await buildProjectImage(engine, rehearsal, 'firewall');
+  const image = await buildProjectImage(stage, 'firewall');
   if (image === null) return;
   project.set({ FIREWALL_IMAGE: image });
   await project.compose('--file', 'deployment/docker/compose.modsecurity.yml', ...UP, '--no-deps', 'nginx');

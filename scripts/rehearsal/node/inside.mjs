@@ -9,6 +9,7 @@ import { Crowd } from './crowd.mjs';
 import { install } from './installation.mjs';
 import { furnish } from './isolation.mjs';
 import { prepareNetwork } from './node-network.mjs';
+import { collectLogs } from './acts/collected-logs.mjs';
 import { restartTwentyTimes } from './acts/rolling-restarts.mjs';
 import { killFivePods } from './acts/killed-pods.mjs';
 import { freezePostgres } from './acts/frozen-database.mjs';
@@ -37,6 +38,7 @@ await rehearse('rehearse:node', { deadlineMs }, async (rehearsal) => {
   await exhaustMemory(stage);
   await hangLoop(stage);
   await freezePostgres(stage);
+  await collectLogs(stage, { state, collector: programs.collector });
   await restartNaiveServer(stage);
   await restartTwentyTimes(stage, deadlineMs);
 });

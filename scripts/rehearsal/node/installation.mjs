@@ -26,10 +26,11 @@ const MINUTES = 60;
  * @property {string} state directory
  * @property {string} archive of images
  * @property {string} pauseImage
- * @property {{ kubelet: string, kubeProxy: string, k6: string, nginx: string }} programs
+ * @property {{ kubelet: string, kubeProxy: string, k6: string, nginx: string, collector?: string }} programs
  *
  * @typedef {object} Installation
  * @property {import('../control-plane.mjs').ControlPlane['kubectl']} kubectl
+ * @property {import('../processes.mjs').Processes} processes
  * @property {Pods} pods
  * @property {import('./stores.mjs').Stores} stores
  * @property {string} buyersFile
@@ -108,7 +109,7 @@ export async function install({ state, archive, pauseImage, programs }, { say, g
   const variantId = await openShop(`http://${service}`, issued.admin?.token ?? '');
   const gatewayLog = await startGateway({ state, nginx: programs.nginx, service, processes });
   say(`the shop is open behind the Service ${service} and the gateway`);
-  return { kubectl, pods, stores, buyersFile, variantId, gatewayLog };
+  return { kubectl, processes, pods, stores, buyersFile, variantId, gatewayLog };
 }
 
 /** @param {import('../control-plane.mjs').ControlPlane['kubectl']} kubectl @returns {Promise<Map<string, string>>} */

@@ -2,29 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { parseStack, readStackFiles } from '../../scripts/deploy/compose-stack.mjs';
 
-/** What Traefik and Grafana would read, which never run here: that everything they are told to find is there. */
-
-interface Traefik {
-  readonly http: {
-    readonly routers: Readonly<Record<string, TraefikRouter>>;
-    readonly middlewares: Readonly<Record<string, object>>;
-    readonly services: Readonly<
-      Record<
-        string,
-        { loadBalancer: { servers: { url: string }[]; healthCheck: { path: string; interval: string } } }
-      >
-    >;
-  };
-  readonly tls: { readonly options: { readonly default: { readonly minVersion: string } } };
-}
-
-interface TraefikRouter {
-  readonly rule: string;
-  readonly entryPoints: readonly string[];
-  readonly service: string;
-  readonly middlewares: readonly string[];
-  readonly tls: { readonly certResolver: string };
-}
+/** What Grafana would read, which never runs here: that everything it is told to find is there. */
 
 interface DataSources {
   readonly apiVersion: number;
@@ -49,42 +27,6 @@ const read = (path: string): unknown => parse(readFileSync(path, 'utf8'));
 const dataSources = (path: string) => read(path) as DataSources;
 const files = readStackFiles();
 const servicesOf = (overlay?: string) => parseStack(files, new Map(), overlay).services;
-
-describe('Traefik', () => {
-  const overlay = servicesOf(`${DOCKER}/compose.traefik.yml`).get('traefik');
-  const { http, tls } = read(`${DOCKER}/traefik/dynamic.yml`) as Traefik;
-  const flags = overlay?.command ?? [];
-
-  it('reads the folder that is mounted', () => {
-    expect(flags).toContain('--providers.file.directory=/etc/traefik');
-    expect(overlay?.volumes).toContain('./deployment/docker/traefik:/etc/traefik:ro');
-  });
-
-  it('knows every entry point, resolver, middleware and service that a router names', () => {
-    for (const { entryPoints, tls: own, middlewares, service } of Object.values(http.routers)) {
-      for (const name of entryPoints)
-        expect(flags.some((flag) => flag.startsWith(`--entrypoints.${name}.address=`))).toBe(true);
-      expect(flags.some((flag) => flag.startsWith(`--certificatesresolvers.${own.certResolver}.acme.`))).toBe(
-        true,
-      );
-      for (const name of middlewares) expect(http.middlewares).toHaveProperty(name);
-      expect(http.services).toHaveProperty(service);
-    }
-    expect(Object.values(http.routers).every(({ rule }) => rule.includes('!Path(`/metrics`)'))).toBe(true);
-    expect(tls.options.default.minVersion).toBe('VersionTLS12');
-  });
-
-  it('asks every process of the stack, and whether it is ready', () => {
-    const processes = [...servicesOf().keys()].filter((name) => /^app-\d+$/.test(name));
-    expect(processes).toHaveLength(3);
-    for (const { loadBalancer } of Object.values(http.services)) {
-      expect(loadBalancer.servers.map(({ url }) => url)).toEqual(
-        processes.map((name) => `http://${name}:3000`),
-      );
-      expect(loadBalancer.healthCheck.path).toBe('/health/ready');
-    }
-  });
-});
 
 describe('Grafana', () => {
   const known = DATA_SOURCES.flatMap(([path]) => dataSources(path).datasources);
