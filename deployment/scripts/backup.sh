@@ -9,6 +9,7 @@ Usage: deployment/scripts/backup.sh postgres [--now] [--dry-run]
        deployment/scripts/backup.sh redis [--dry-run]
        deployment/scripts/backup.sh verify | list | prune [--dry-run]
        deployment/scripts/backup.sh wal FILE
+       deployment/scripts/backup.sh server
 
   postgres   A full backup into each repository whose last one is old enough: daily (kept 30 days), weekly (three
              months), monthly (a year). A run that finds all of them young does nothing. --now: daily all the same.
@@ -18,6 +19,8 @@ Usage: deployment/scripts/backup.sh postgres [--now] [--dry-run]
   list       What there is.
   prune      Removes snapshots of Redis that no tier keeps; those of PostgreSQL go after each backup.
   wal        Archives one segment: archive_command = '.../backup.sh wal %p'
+  server     Beside a PostgreSQL that is backed up from elsewhere: answers on port 8432 whoever shows a certificate that
+             PGBACKREST_TLS_SERVER_AUTH names, until it is ended. PGBACKREST_TLS_SERVER_* say with what.
   --dry-run  Print the commands and run none.
 
 BACKUP_DIR (/var/lib/caudal-backup), BACKUP_KEY_FILE (/run/secrets/backup-key), PGBACKREST_CONFIG
@@ -38,7 +41,7 @@ MONTHLY_AGE=$((716 * HOUR))
 command='' segment='' now=false run=''
 while [ $# -gt 0 ]; do
   case "$1" in
-    postgres | redis | verify | list | prune | wal)
+    postgres | redis | verify | list | prune | wal | server)
       [ -z "$command" ] || usage_error "$command and $1 at once"
       command="$1"
       if [ "$1" = wal ]; then
@@ -212,6 +215,12 @@ case "$command" in
     PGBACKREST_PG1_PATH=$(pwd)
     export PGBACKREST_PG1_PATH
     $run exec pgbackrest archive-push "$segment"
+    ;;
+  server)
+    need pgbackrest
+    # What it does for a backup needs the key, as the backup does.
+    load_key
+    $run exec pgbackrest server
     ;;
   '') usage_error 'what is to be backed up?' ;;
 esac

@@ -41,6 +41,7 @@ describe('the backup scripts', () => {
     ['backup.sh', ['redis', '--dry-run'], 'redis-cli -h 127.0.0.1 -p 1 --rdb main.rdb'],
     ['backup.sh', ['verify', '--dry-run'], 'pgbackrest --repo=1 verify'],
     ['backup.sh', ['wal', 'pg_wal/0', '--dry-run'], 'pgbackrest archive-push pg_wal/0'],
+    ['backup.sh', ['server', '--dry-run'], 'exec pgbackrest server'],
     [
       'restore.sh',
       ['postgres', '--data-dir', '/srv/data', '--to', '2026-11-22T18:00:00.123Z', '--dry-run'],

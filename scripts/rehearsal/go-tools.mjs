@@ -128,6 +128,11 @@ export const GO_TOOLS = {
       ],
     },
   },
+  // A bucket over a directory.
+  versitygw: {
+    ...{ module: 'github.com/versity/versitygw', version: 'v1.8.0' },
+    package: 'github.com/versity/versitygw/cmd/versitygw',
+  },
   // Let's Encrypt's own server for tests of its clients.
   pebble: {
     ...{ module: 'github.com/letsencrypt/pebble/v2', version: 'v2.10.1' },

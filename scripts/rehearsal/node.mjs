@@ -54,9 +54,14 @@ await rehearse('rehearse:node, all of it', { deadlineMs: DEADLINE_MS }, async (r
     if (path === undefined) throw new Unavailable(reason);
     tools[name] = path;
   }
-  // Without it the rest is still worth much.
-  const { path: collector, reason } = await goTool('otelcol');
-  if (collector === undefined) leftOut(reason);
+  // Without these the rest is still worth much.
+  const [collector, bucket] = await Promise.all(
+    ['otelcol', 'versitygw'].map(async (name) => {
+      const { path, reason } = await goTool(name);
+      if (path === undefined) leftOut(reason);
+      return path;
+    }),
+  );
   say('programs are there');
   const images = await imageArchive(rehearsal);
 
@@ -75,6 +80,7 @@ await rehearse('rehearse:node, all of it', { deadlineMs: DEADLINE_MS }, async (r
       k6: tools['k6'],
       nginx,
       collector,
+      bucket,
     },
   };
   say(`the node, in namespaces of its own; at most ${String(NODE_DEADLINE_MS / 60_000)} minutes`);

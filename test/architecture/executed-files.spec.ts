@@ -6,7 +6,7 @@ const EXECUTED: Readonly<Record<string, readonly string[]>> = {
   'Dockerfile.production': ['rehearse:image'],
   'docker-compose.production.yml': ['rehearse:compose'],
   'deployment/capacity/': ['capacity'],
-  'deployment/docker/backup/': ['rehearse:compose'],
+  'deployment/docker/backup/': ['rehearse:compose', 'rehearse:node'],
   'deployment/docker/compose.backup.yml': ['rehearse:compose'],
   'deployment/docker/compose.logging.yml': ['rehearse:overlays'],
   'deployment/docker/compose.modsecurity.yml': ['rehearse:compose'],
@@ -25,6 +25,7 @@ const EXECUTED: Readonly<Record<string, readonly string[]>> = {
   'deployment/k8s/': ['rehearse:k8s', 'rehearse:node'],
   'deployment/monitoring/': ['check:monitoring', 'rehearse:compose'],
   'deployment/monitoring/dashboards/': ['check:dashboards'],
+  'deployment/overlays/backup/': ['rehearse:node'],
   'deployment/overlays/gateway-api/': ['rehearse:k8s'],
   'deployment/overlays/monitoring/': ['rehearse:k8s'],
   'deployment/overlays/production/': ['rehearse:k8s', 'rehearse:node'],
@@ -64,10 +65,6 @@ const NOT_EXECUTED: Readonly<
   'deployment/monitoring/grafana/': {
     needs: 'Grafana',
     judgedBy: ['test/architecture/grafana-files.spec.ts'],
-  },
-  'deployment/overlays/backup/': {
-    needs: 'the image of the backups as a pod',
-    judgedBy: ['check:deploy', 'rehearse:k8s'],
   },
   'deployment/overlays/data/': {
     needs: 'the controller of CloudNativePG',

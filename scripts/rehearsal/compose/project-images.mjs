@@ -18,11 +18,11 @@ const IMAGES = {
 /** @typedef {import('./stage.mjs').Stage} Stage */
 
 /**
- * @param {Stage} stage
+ * @param {Pick<Stage, 'engine' | 'rehearsal'>} stage
  * @param {keyof typeof IMAGES} name
  * @returns {Promise<string | null>} null when its base cannot be had, which was said
  */
-async function buildProjectImage({ engine, rehearsal: { leftOut } }, name) {
+export async function buildProjectImage({ engine, rehearsal: { leftOut } }, name) {
   const { file, context } = IMAGES[name];
   const [base] = await ensureImages(engine, [baseOf(file)]);
   if (base === undefined || base.source === 'none') {

@@ -13,9 +13,11 @@ import { basename, join } from 'node:path';
 import { PROJECT } from '../../setup/project.mjs';
 import { isOurs } from '../../deploy/manifests.mjs';
 import { cacheFolder, run, Unavailable } from '../cache.mjs';
+import { buildProjectImage } from '../compose/project-images.mjs';
 import { startEngine } from '../engine.mjs';
 import { buildImage } from '../image-build.mjs';
 import { ensureImages } from '../stand-ins.mjs';
+import { BACKUP_IMAGE } from './backup-objects.mjs';
 
 /** Holds the namespaces of a pod, and does nothing until it is told to end. */
 const PAUSE_IMAGE = 'caudal.local/pause:1';
@@ -38,7 +40,7 @@ func main() {
  * CAUDAL_IMAGE: one of the engine's to take in the place of one that is built of this checkout.
  *
  * @param {import('../cache.mjs').Rehearsal} rehearsal
- * @returns {Promise<{ archive: string, pauseImage: string }>}
+ * @returns {Promise<{ archive: string, pauseImage: string, hasBackupImage: boolean }>}
  */
 export async function imageArchive(rehearsal) {
   /** @type {(() => unknown)[]} */
@@ -59,7 +61,9 @@ export async function imageArchive(rehearsal) {
     rehearsal.say(`${name}: ${source === 'pulled' ? 'pulled' : `stand-in, ${what}`}`);
   }
   await makePause(engine);
-  const all = [own, ...others, PAUSE_IMAGE];
+  const backup = await buildProjectImage({ engine, rehearsal }, 'backup');
+  if (backup !== null) await engine.docker('tag', backup, BACKUP_IMAGE);
+  const all = [own, ...others, PAUSE_IMAGE, ...(backup === null ? [] : [BACKUP_IMAGE])];
   const ids = await Promise.all(
     all.map((name) => engine.docker('image', 'inspect', '--format', '{{.Id}}', name)),
   );
@@ -73,7 +77,7 @@ export async function imageArchive(rehearsal) {
     writeFileSync(note, ids.join('\n'));
   }
   await end();
-  return { archive, pauseImage: PAUSE_IMAGE };
+  return { archive, pauseImage: PAUSE_IMAGE, hasBackupImage: backup !== null };
 }
 
 /** Those that the manifests name, ours first. */

@@ -9,6 +9,7 @@ import { Crowd } from './crowd.mjs';
 import { install } from './installation.mjs';
 import { furnish } from './isolation.mjs';
 import { prepareNetwork } from './node-network.mjs';
+import { backUpAndRestore } from './acts/backups.mjs';
 import { collectLogs } from './acts/collected-logs.mjs';
 import { restartTwentyTimes } from './acts/rolling-restarts.mjs';
 import { killFivePods } from './acts/killed-pods.mjs';
@@ -39,6 +40,7 @@ await rehearse('rehearse:node', { deadlineMs }, async (rehearsal) => {
   await hangLoop(stage);
   await freezePostgres(stage);
   await collectLogs(stage, { state, collector: programs.collector });
+  await backUpAndRestore(stage, { state, bucket: programs.bucket, hasImage: prepared.hasBackupImage });
   await restartNaiveServer(stage);
   await restartTwentyTimes(stage, deadlineMs);
 });

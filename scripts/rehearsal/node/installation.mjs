@@ -26,11 +26,13 @@ const MINUTES = 60;
  * @property {string} state directory
  * @property {string} archive of images
  * @property {string} pauseImage
- * @property {{ kubelet: string, kubeProxy: string, k6: string, nginx: string, collector?: string }} programs
+ * @property {{ kubelet: string, kubeProxy: string, k6: string, nginx: string, collector?: string, bucket?: string }} programs
+ * @property {boolean} hasBackupImage
  *
  * @typedef {object} Installation
  * @property {import('../control-plane.mjs').ControlPlane['kubectl']} kubectl
  * @property {import('../processes.mjs').Processes} processes
+ * @property {Map<string, string>} names what the cluster's DNS knows: addresses by `name.namespace`
  * @property {Pods} pods
  * @property {import('./stores.mjs').Stores} stores
  * @property {string} buyersFile
@@ -76,7 +78,8 @@ export async function install({ state, archive, pauseImage, programs }, { say, g
   goal(true, `policies: the API server takes all ${String(policies.length)} (dry run)`);
   const keys = createKeys();
   await apply([...before, ...secrets(keys, stores), ...storeServices(stores)]);
-  await startClusterDns(NODE_ADDRESS, await serviceAddresses(kubectl));
+  const names = await serviceAddresses(kubectl);
+  await startClusterDns(NODE_ADDRESS, names);
   const jobDone = (/** @type {string} */ name) =>
     kubectl(['wait', '--namespace=caudal', '--for=condition=complete', `job/${name}`, '--timeout=180s']);
   await apply(migration);
@@ -109,11 +112,11 @@ export async function install({ state, archive, pauseImage, programs }, { say, g
   const variantId = await openShop(`http://${service}`, issued.admin?.token ?? '');
   const gatewayLog = await startGateway({ state, nginx: programs.nginx, service, processes });
   say(`the shop is open behind the Service ${service} and the gateway`);
-  return { kubectl, processes, pods, stores, buyersFile, variantId, gatewayLog };
+  return { kubectl, processes, names, pods, stores, buyersFile, variantId, gatewayLog };
 }
 
 /** @param {import('../control-plane.mjs').ControlPlane['kubectl']} kubectl @returns {Promise<Map<string, string>>} */
-async function serviceAddresses(kubectl) {
+export async function serviceAddresses(kubectl) {
   const { items } =
     /** @type {{ items: { metadata: { name: string, namespace: string }, spec: { clusterIP: string } }[] }} */ (
       parseJson(await kubectl(['get', 'services', '--all-namespaces', '--output=json']))
