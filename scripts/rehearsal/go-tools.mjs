@@ -3,6 +3,7 @@
 // Programs that the rehearsals and the checks build from Go modules, each version once, into the cache outside the
 // repository. What cannot be had is a reason of one line and no exception: the caller says it and does without.
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -37,7 +38,7 @@ const NO_VERSION = /^v0\.0\.0(-0{3}1.*)?$/;
  * @property {Readonly<Record<string, Readonly<Record<string, string>>>>} [files]
  * @property {Readonly<Record<string, string>>} [replaced]
  * @property {Readonly<Record<string, readonly string[]>>} [components] of a collector that `package`, its builder, makes
-
+ *
  * @typedef {{ path: string, reason?: undefined } | { path?: undefined, reason: string }} Found
  */
 
@@ -49,6 +50,8 @@ const kubernetes = (name) => ({
   package: `k8s.io/kubernetes/cmd/${name}`,
   flags: versionFlags(KUBERNETES.version),
 });
+
+const KEDA = { module: 'github.com/kedacore/keda/v2', version: 'v2.21.0', isWrapped: true };
 
 /** Every program, in the one place that names its version. @type {Readonly<Record<string, GoTool>>} */
 export const GO_TOOLS = {
@@ -64,6 +67,8 @@ export const GO_TOOLS = {
     ...{ module: 'sigs.k8s.io/metrics-server', version: 'v0.9.0' },
     package: 'sigs.k8s.io/metrics-server/cmd/metrics-server',
   },
+  'keda-operator': { ...KEDA, package: 'github.com/kedacore/keda/v2/cmd/operator' },
+  'keda-adapter': { ...KEDA, package: 'github.com/kedacore/keda/v2/cmd/adapter' },
   kustomize: { package: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.7.1' },
   'kube-score': { package: 'github.com/zegl/kube-score/cmd/kube-score', version: 'v1.20.0' },
   kubeconform: { package: 'github.com/yannh/kubeconform/cmd/kubeconform', version: 'v0.8.0' },
@@ -140,15 +145,27 @@ export const GO_TOOLS = {
   },
 };
 
-/** Modules of which a rehearsal reads files: definitions of resources, schemas. */
+/** Modules of which files are read. */
 export const GO_MODULES = {
   kubernetes: KUBERNETES,
   kwok: { module: 'sigs.k8s.io/kwok', version: 'v0.8.0' },
-  // 1.7 asks for a newer Go.
-  gatewayApi: { module: 'sigs.k8s.io/gateway-api', version: 'v1.6.3' },
-  verticalPodAutoscaler: { module: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.0' },
+};
+
+/** Modules that define kinds of Kubernetes objects, in `place`: the newest that this project's Go can read. */
+export const DEFINITIONS = {
+  gatewayApi: { module: 'sigs.k8s.io/gateway-api', version: 'v1.6.3', place: 'config/crd/standard' },
+  verticalPodAutoscaler: {
+    ...{ module: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.1' },
+    place: 'deploy/vpa-v1-crd-gen.yaml',
+  },
   prometheusOperator: {
     ...{ module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' },
+    place: 'example/prometheus-operator-crd',
+  },
+  keda: { ...KEDA, place: 'config/crd/bases' },
+  externalSecrets: {
+    ...{ module: 'github.com/external-secrets/external-secrets', version: 'v1.3.2' },
+    place: 'config/crds/bases',
   },
 };
 
@@ -164,7 +181,7 @@ export const releaseOf = (name) => GO_TOOLS[name]?.release ?? GO_TOOLS[name]?.ve
 export async function goTool(name) {
   const tool = GO_TOOLS[name];
   if (tool === undefined) return { reason: `${name} is not in the table of Go programs` };
-  const directory = join(cacheFolder('go'), `${name}@${tool.version}`);
+  const directory = join(cacheFolder('go'), `${name}@${tool.version}${changesOf(tool)}`);
   const path = join(directory, name);
   if (existsSync(path)) return { path };
   const workshop = mkdtempSync(join(cacheFolder('go'), '.build-'));
@@ -199,6 +216,12 @@ export async function goModule({ module, version }) {
     const reason = /"Error": "(.*)"/.exec(stdout)?.[1] ?? lastLine(error);
     return { reason: `${module} ${version} cannot be had: ${reason}` };
   }
+}
+
+/** In the name of its place in the cache: of what is no plain release, what makes it another one. @param {GoTool} tool */
+function changesOf({ files, replaced, components }) {
+  const changes = JSON.stringify([files, replaced, components].filter((each) => each !== undefined));
+  return changes === '[]' ? '' : `-${createHash('sha256').update(changes).digest('hex').slice(0, 8)}`;
 }
 
 /** @param {GoTool} tool */

@@ -10,6 +10,7 @@ import { computeStep } from './k8s/computed-step.mjs';
 import { drainZone } from './k8s/disruption.mjs';
 import { Fleet } from './k8s/fleet.mjs';
 import { applyFiles, applyOverlay, removeInstallation } from './k8s/installation.mjs';
+import { rehearseKeda } from './k8s/keda.mjs';
 import { applyParts } from './k8s/parts.mjs';
 import { showRefusals } from './k8s/refusals.mjs';
 import { rehearseSale, STEP } from './k8s/sale.mjs';
@@ -40,6 +41,8 @@ await rehearse('rehearse:k8s', { deadlineMs: DEADLINE_MS }, async (rehearsal) =>
   await applyOverlay(controlPlane, rehearsal, 'production');
   const early = await Fleet.watch(api);
   await scaleByCpuAlone({ controlPlane, rehearsal, fleet: early }, api);
+  await removeInstallation(controlPlane);
+  await rehearseKeda({ controlPlane, rehearsal, fleet: early });
   await removeInstallation(controlPlane);
   await applyOverlay(controlPlane, rehearsal, 'staging');
   await showRefusals(controlPlane, rehearsal);

@@ -27,6 +27,7 @@ const EXECUTED: Readonly<Record<string, readonly string[]>> = {
   'deployment/monitoring/dashboards/': ['check:dashboards'],
   'deployment/overlays/backup/': ['rehearse:node'],
   'deployment/overlays/gateway-api/': ['rehearse:k8s'],
+  'deployment/overlays/keda/': ['rehearse:k8s'],
   'deployment/overlays/monitoring/': ['rehearse:k8s'],
   'deployment/overlays/production/': ['rehearse:k8s', 'rehearse:node'],
   'deployment/overlays/staging/': ['rehearse:k8s'],
@@ -75,7 +76,6 @@ const NOT_EXECUTED: Readonly<
     judgedBy: ['check:deploy', 'rehearse:k8s'],
   },
   'deployment/overlays/k6/': { needs: 'the k6 operator', judgedBy: ['check:deploy', 'rehearse:k8s'] },
-  'deployment/overlays/keda/': { needs: 'KEDA', judgedBy: ['check:deploy', 'rehearse:k8s'] },
 };
 const SHIPPED = ['deployment', '.github/workflows', 'Dockerfile.production', 'docker-compose.production.yml'];
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { goModule } from '../../rehearsal/go-tools.mjs';
+import { DEFINITIONS, goModule } from '../../rehearsal/go-tools.mjs';
 import { TOOLS } from '../../setup/tool-cache.mjs';
 import { writeKubernetesSchemas } from './kubernetes-schemas.mjs';
 import { writeDefinedSchemas } from './resource-definitions.mjs';
@@ -18,28 +18,13 @@ const execute = promisify(execFile);
 const CURRENT = 'v1.36.3';
 export const KUBERNETES_VERSIONS = ['v1.24.17', CURRENT];
 
-/** The newest that this project's Go can read; `place` is in the module. */
+/** By group. */
 const MODULES = {
-  'gateway.networking.k8s.io': {
-    ...{ module: 'sigs.k8s.io/gateway-api', version: 'v1.6.3' },
-    place: 'config/crd/standard',
-  },
-  'autoscaling.k8s.io': {
-    ...{ module: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.1' },
-    place: 'deploy/vpa-v1-crd-gen.yaml',
-  },
-  'monitoring.coreos.com': {
-    ...{ module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' },
-    place: 'example/prometheus-operator-crd',
-  },
-  'keda.sh': {
-    ...{ module: 'github.com/kedacore/keda/v2', version: 'v2.21.0' },
-    place: 'config/crd/bases',
-  },
-  'external-secrets.io': {
-    ...{ module: 'github.com/external-secrets/external-secrets', version: 'v1.3.2' },
-    place: 'config/crds/bases',
-  },
+  'gateway.networking.k8s.io': DEFINITIONS.gatewayApi,
+  'autoscaling.k8s.io': DEFINITIONS.verticalPodAutoscaler,
+  'monitoring.coreos.com': DEFINITIONS.prometheusOperator,
+  'keda.sh': DEFINITIONS.keda,
+  'external-secrets.io': DEFINITIONS.externalSecrets,
 };
 
 /** CloudNativePG publishes no module; this package has its definitions as constructs. */

@@ -87,11 +87,37 @@ export async function applyOverlay(controlPlane, { goal }, name) {
   );
 }
 
-/** The Deployments and the Job are done, and the autoscaler has its minimum. @param {ControlPlane} controlPlane */
-async function waitForPods({ kubectl }) {
+/**
+ * A rendered installation, the namespace and the Secrets before.
+ *
+ * @param {ControlPlane} controlPlane
+ * @param {string} rendered
+ * @param {string} autoscaler its name
+ */
+export async function applyObjects(controlPlane, rendered, autoscaler) {
+  const { kubectl } = controlPlane;
+  await kubectl([...APPLY, '-f', join(BASE, 'namespace.yaml')]);
+  await createSecrets(controlPlane, rendered);
+  await kubectl([...APPLY, '-f', '-'], rendered);
+  return waitForPods(controlPlane, autoscaler);
+}
+
+/**
+ * The Deployments and the Job are done, and the autoscaler has its minimum.
+ *
+ * @param {ControlPlane} controlPlane
+ * @param {string} [autoscaler] its name
+ */
+async function waitForPods({ kubectl }, autoscaler = 'caudal-api') {
   const field = async (/** @type {string} */ object, /** @type {string} */ path) =>
     Number(await kubectl(['-n', 'caudal', 'get', object, '-o', `jsonpath={${path}}`]));
-  const least = await field('hpa/caudal-api', '.spec.minReplicas');
+  // An operator may still have to make it.
+  const least = await until(
+    'the autoscaler',
+    READY_MS,
+    () => field(`hpa/${autoscaler}`, '.spec.minReplicas'),
+    1_000,
+  );
   await until(
     'the pods of the API',
     READY_MS,

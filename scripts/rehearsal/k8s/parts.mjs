@@ -1,8 +1,9 @@
 // @ts-check
 // The overlays that add to an installation. Where their definitions can be had, they are applied; of the others what
 // Kubernetes itself knows is asked of the server, and the rest is named.
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { GO_MODULES, goModule } from '../go-tools.mjs';
+import { DEFINITIONS, goModule } from '../go-tools.mjs';
 import { APPLY, overlay } from './installation.mjs';
 import { objectsOf } from './simulated-nodes.mjs';
 
@@ -13,11 +14,12 @@ import { objectsOf } from './simulated-nodes.mjs';
  */
 
 const DEFINED = /** @type {const} */ ([
-  { part: 'vpa', module: GO_MODULES.verticalPodAutoscaler, files: 'deploy/vpa-v1-crd-gen.yaml' },
-  { part: 'gateway-api', module: GO_MODULES.gatewayApi, files: 'config/crd/standard' },
-  { part: 'monitoring', module: GO_MODULES.prometheusOperator, files: 'example/prometheus-operator-crd' },
+  { part: 'vpa', module: DEFINITIONS.verticalPodAutoscaler },
+  { part: 'gateway-api', module: DEFINITIONS.gatewayApi },
+  { part: 'monitoring', module: DEFINITIONS.prometheusOperator },
+  { part: 'external-secrets', module: DEFINITIONS.externalSecrets },
 ]);
-const UNDEFINED = ['backup', 'data', 'external-secrets', 'k6', 'keda'];
+const UNDEFINED = ['backup', 'data', 'k6'];
 
 /**
  * @param {ControlPlane} controlPlane
@@ -26,13 +28,13 @@ const UNDEFINED = ['backup', 'data', 'external-secrets', 'k6', 'keda'];
 export async function applyParts(controlPlane, { goal, leftOut }) {
   const { kubectl } = controlPlane;
   await kubectl(['create', 'namespace', 'monitoring']);
-  for (const { part, module, files } of DEFINED) {
+  for (const { part, module } of DEFINED) {
     const found = await goModule(module);
     if (found.path === undefined) {
       leftOut(`overlay ${part} (${found.reason})`);
       continue;
     }
-    await kubectl(['apply', '--server-side', '-f', join(found.path, files)]);
+    await kubectl(['apply', '--server-side', ...definitionsIn(join(found.path, module.place))]);
     await kubectl(['wait', '--for=condition=established', 'crd', '--all', '--timeout=60s']);
     const applied = (await kubectl([...APPLY, '-k', overlay(part)])).split('\n');
     const rendered = objectsOf(await kubectl(['kustomize', overlay(part)]));
@@ -63,6 +65,14 @@ export async function applyParts(controlPlane, { goal, leftOut }) {
   }
   leftOut(`kinds whose definitions cannot be had here: ${[...unknown].join(', ')}`);
 }
+
+/** A file, or all of a directory but what is kustomize's. @param {string} place @returns {string[]} */
+const definitionsIn = (place) =>
+  place.endsWith('.yaml')
+    ? ['-f', place]
+    : readdirSync(place)
+        .filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml')
+        .flatMap((file) => ['-f', join(place, file)]);
 
 /** @param {string} line NAME [SHORTNAMES] APIVERSION NAMESPACED KIND */
 const groupAndKind = (line) => {
