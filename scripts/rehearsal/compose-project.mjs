@@ -147,6 +147,9 @@ export async function createComposeProject({
       services.splice(0, services.length, ...model.services);
       return model.images;
     },
+    /** What a server of the internal network answers, asked from the container of Prometheus. */
+    askInside: (/** @type {string} */ url) =>
+      compose('exec', '-T', 'prometheus', 'wget', '-q', '-O', '-', url),
     containerOf: (/** @type {string} */ service) => compose('ps', '--all', '--quiet', service),
     /** @returns {Promise<string[]>} the containers that publish a port, each with its ports */
     doors: async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { documentedQueries } from '../../scripts/log-queries.mjs';
 import type { AppProcess } from '../support/app-process.js';
 import { GatewayUnderTest } from '../support/gateway/gateway-under-test.js';
 import { newTrace, TracingUnderTest } from '../support/tracing-under-test.js';
@@ -15,10 +16,7 @@ const read = (path: string): string => readFileSync(join(PROJECT, path), 'utf8')
 type Line = Readonly<Record<string, unknown>>;
 type Source = 'gateway' | 'application';
 
-/** What docs/operations.md gives to be pasted into Grafana, one query a line. */
-const QUERIES = [...read('docs/operations.md').matchAll(/^```logql\n([^`]+)^```$/gm)]
-  .flatMap(([, block = '']) => block.split('\n'))
-  .filter((line) => line !== '' && !line.startsWith('#'));
+const QUERIES = documentedQueries();
 
 /** What docker compose calls the containers whose lines are looked at here. */
 const CONTAINERS: Readonly<Record<Source, readonly string[]>> = (() => {

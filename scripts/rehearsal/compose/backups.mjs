@@ -90,10 +90,7 @@ export async function rehearseBackups(stage, image) {
   if (project.services.includes('backup-metrics')) {
     const query = 'time()-backup_last_success_timestamp_seconds<600';
     const url = `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(query)}`;
-    const isKnown = async () =>
-      /"backup":"postgres"/.test(
-        await project.compose('exec', '-T', 'prometheus', 'wget', '-q', '-O', '-', url),
-      );
+    const isKnown = async () => /"backup":"postgres"/.test(await project.askInside(url));
     await until('the age of the backup in Prometheus', METRICS_DEADLINE_MS, isKnown, 1_000);
     goal(true, 'Prometheus knows how old the backup is');
   }

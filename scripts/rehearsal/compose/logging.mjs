@@ -1,10 +1,8 @@
 // @ts-check
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { URLSearchParams } from 'node:url';
+import { documentedQueries } from '../../log-queries.mjs';
 import { parseJson } from '../../services/json-file.mjs';
-import { PROJECT } from '../../setup/project.mjs';
 import { until } from '../cache.mjs';
 import { UP } from '../compose-project.mjs';
 
@@ -26,8 +24,7 @@ export async function rehearseLogging({ rehearsal: { goal, say, signal }, projec
   const ask = async (query) => {
     const url = new URL('http://loki:3100/loki/api/v1/query_range');
     url.search = new URLSearchParams({ query, since: '1h', limit: '1000' }).toString();
-    const text = await project.compose('exec', '-T', 'prometheus', 'wget', '-q', '-O', '-', url.href);
-    return /** @type {Answer} */ (parseJson(text));
+    return /** @type {Answer} */ (parseJson(await project.askInside(url.href)));
   };
   /** Whose lines there are with a request's id, one name for each. @param {string} requestId */
   const writersOf = async (requestId) => {
@@ -81,12 +78,4 @@ export async function rehearseLogging({ rehearsal: { goal, say, signal }, projec
     );
     goal(status === 'success', `${query}: ${status}`);
   }
-}
-
-/** Those that docs/operations.md gives to be pasted into Grafana, one a line. */
-function documentedQueries() {
-  const text = readFileSync(join(PROJECT, 'docs/operations.md'), 'utf8');
-  return [...text.matchAll(/^```logql\n([^`]+)^```$/gm)]
-    .flatMap(([, block = '']) => block.split('\n'))
-    .filter((line) => line !== '' && !line.startsWith('#'));
 }

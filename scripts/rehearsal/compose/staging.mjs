@@ -17,10 +17,7 @@ export async function rehearseStaging({ rehearsal: { goal }, project }) {
       `${service}: ${String(memory / MEGABYTE)} MB, ${log.includes('"level":"debug"') ? 'tells all' : 'is quiet'}`,
     );
   }
-  const flags = await project.compose(
-    ...['exec', '-T', 'prometheus', 'wget', '-q', '-O', '-'],
-    'http://127.0.0.1:9090/api/v1/status/flags',
-  );
+  const flags = await project.askInside('http://127.0.0.1:9090/api/v1/status/flags');
   const [, retention = 'nothing'] = /"storage\.tsdb\.retention\.time":"([^"]*)"/.exec(flags) ?? [];
   goal(retention === '3d', `Prometheus keeps ${retention}`);
 }

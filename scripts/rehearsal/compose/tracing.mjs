@@ -26,8 +26,7 @@ export async function rehearseTracing({ rehearsal: { goal, signal }, project, cl
   let seen = [];
   const isComplete = async () => {
     signal.throwIfAborted();
-    const url = `http://jaeger:16686/api/traces/${traceId}`;
-    const text = await project.compose('exec', '-T', 'prometheus', 'wget', '-q', '-O', '-', url);
+    const text = await project.askInside(`http://jaeger:16686/api/traces/${traceId}`);
     const { data } = /** @type {Traces} */ (parseJson(text));
     seen = data.flatMap(({ spans }) => spans.map(({ operationName }) => operationName));
     return EXPECTED.every((name) => seen.some((each) => each.includes(name)));
